@@ -1,0 +1,107 @@
+"""
+boto3 clients, and what their errors mean.
+
+Each client is made on first use and kept for the life of the container; boto3 itself is imported then, so a call that
+needs no AWS, such as ``GET /health``, never pays for it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+CONNECT_TIMEOUT_S = 1
+READ_TIMEOUT_S = 3
+ATTEMPTS = 3
+"""
+Calls a request may make in all for one answer, the first included.
+
+Three attempts that all time out, and their back-off, stay below API Gateway's 29 s for the two calls of a submit.
+"""
+
+
+class AwsClients:
+    """The clients this deployment uses."""
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """DynamoDB's low-level client."""
+        client: DynamoDBClient = _client("dynamodb")
+        return client
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """SQS's client."""
+        client: SQSClient = _client("sqs")
+        return client
+
+    @cached_property
+    def ssm(self) -> "SSMClient":
+        """Systems Manager's client, for the signing key."""
+        client: SSMClient = _client("ssm")
+        return client
+
+
+def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    import boto3  # noqa: PLC0415 - see the module
+    from botocore.config import Config  # noqa: PLC0415 - see the module
+
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    )
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+TRANSIENT_CODES = frozenset(
+    {
+        "InternalServerError",
+        "InternalFailure",
+        "InternalError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TransactionConflictException",
+    }
+)
+"""Error codes after which the same call may go through later, whatever their HTTP status."""
+
+SERVER_ERROR = 500
+
+
+@contextmanager
+def unavailable_when_away(service: str) -> Iterator[None]:
+    """
+    Raise `Unavailable` for throttling, server errors and a network that does not answer.
+
+    Every other error of AWS is a fault of the deployment (a missing table, a missing permission) and passes unchanged.
+    """
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004, PLC0415 - see the module
+
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if error.response["Error"]["Code"] in TRANSIENT_CODES or status >= SERVER_ERROR:
+            raise _away(service) from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise _away(service) from error
+
+
+def _away(service: str) -> Unavailable:
+    return Unavailable(f"{service} does not answer")

@@ -1,0 +1,6 @@
+"""
+DynamoDB repositories: keys and attribute names in ``keys``, item forms in ``items``, one repository a module.
+
+Every write is conditional, and its condition is a named constant with a sentence. Tables are defined once, in
+``.chalice/resources.json``.
+"""

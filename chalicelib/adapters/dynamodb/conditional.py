@@ -1,0 +1,43 @@
+"""
+What a refused conditional write tells.
+
+Each write asks for ``ReturnValuesOnConditionCheckFailure=ALL_OLD``, so a refusal comes with the row as it was found, and
+the SDK's own retry after a lost response can be told from somebody else's change.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from chalicelib.adapters.aws import unavailable_when_away
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+class ConditionRefused(Exception):  # noqa: N818 - a refusal is an answer, not an error; it never leaves the adapters
+    """The condition did not hold; ``found`` is the item as it was, ``None`` when there is none."""
+
+    def __init__(self, found: "Mapping[str, AttributeValueTypeDef] | None") -> None:
+        super().__init__()
+        self.found = found
+
+
+@contextmanager
+def conditional_write(table: str) -> Iterator[None]:
+    """
+    Run one conditional write to ``table``.
+
+    Raises:
+        ConditionRefused: The condition did not hold.
+        Unavailable: DynamoDB does not answer; the write may have happened.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - boto3 is loaded with the first call
+
+    with unavailable_when_away(f"the {table} table"):
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            raise ConditionRefused(error.response.get("Item")) from error

@@ -1,0 +1,58 @@
+"""The jobs queue on SQS, and the form of its messages."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chalicelib.adapters.aws import unavailable_when_away
+from chalicelib.domain.jobs import JobId, JobKey
+from chalicelib.domain.users import UserId
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class JobMessage(msgspec.Struct, frozen=True):
+    """Body of a message: where the job is, never what it is. ``version`` lets a later form be told apart."""
+
+    owner_id: str
+    job_id: str
+    version: int = 1
+
+
+def to_body(key: JobKey) -> str:
+    """Return the message body for a job."""
+    return msgspec.json.encode(JobMessage(owner_id=key.owner_id, job_id=key.job_id)).decode()
+
+
+def from_body(body: str) -> JobKey:
+    """
+    Return the job that a message body names.
+
+    Raises:
+        msgspec.DecodeError: The body is not a `JobMessage`.
+    """
+    message = msgspec.json.decode(body, type=JobMessage)
+    return JobKey(owner_id=UserId(message.owner_id), job_id=JobId(message.job_id))
+
+
+class SqsJobQueue:
+    """The jobs queue: a standard queue, at least once and in any order."""
+
+    def __init__(self, client: "Callable[[], SQSClient]", *, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, key: JobKey) -> None:
+        """
+        Send the job's key.
+
+        The message group on a standard queue turns on SQS's fair queues: one owner's backlog does not delay others.
+
+        Raises:
+            Unavailable: SQS does not answer; the message may have been sent all the same.
+        """
+        client = self._client()
+        with unavailable_when_away("the job queue"):
+            client.send_message(QueueUrl=self._queue_url, MessageBody=to_body(key), MessageGroupId=key.owner_id)

@@ -1,0 +1,74 @@
+"""Composition root: settings in, services out. The only module that knows every implementation."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chalicelib import operations
+from chalicelib.adapters.aws import AwsClients
+from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
+from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
+from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
+from chalicelib.adapters.passwords import PasslibPasswordHasher
+from chalicelib.adapters.signing_key import SsmSigningKey
+from chalicelib.adapters.sqs import SqsJobQueue
+from chalicelib.adapters.system import SystemClock, SystemIds
+from chalicelib.adapters.tokens import JwtCodec
+from chalicelib.config import Settings
+from chalicelib.domain.rate_limits import Limit
+from chalicelib.operations.registry import OperationRegistry
+from chalicelib.ports import OperationCatalogue
+from chalicelib.services.accounts import AccountService
+from chalicelib.services.execution import Execution
+from chalicelib.services.jobs import JobService
+from chalicelib.services.rate_limiting import RateLimiter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the entry points call."""
+
+    accounts: AccountService
+    jobs: JobService
+    execution: Execution
+    operations: OperationCatalogue
+    rate_limiter: RateLimiter
+    submit_limit: Limit
+    read_limit: Limit
+
+
+def build(settings: Settings) -> Services:
+    """Wire the services for AWS. Reaches nothing: clients are made with their first call."""
+    clients = AwsClients()
+    clock = SystemClock()
+    ids = SystemIds()
+    catalogue = OperationRegistry(operations)
+    jobs = DynamoDBJobRepository(lambda: clients.dynamodb, table=settings.jobs_table)
+    limits = settings.job_limits
+    return Services(
+        accounts=AccountService(
+            users=DynamoDBUserRepository(lambda: clients.dynamodb, table=settings.users_table),
+            passwords=PasslibPasswordHasher(),
+            tokens=JwtCodec(
+                issuer=settings.token_issuer,
+                key=SsmSigningKey(lambda: clients.ssm, parameter=settings.signing_key_parameter),
+            ),
+            clock=clock,
+            ids=ids,
+            token_ttl=timedelta(seconds=settings.access_token_ttl_s),
+        ),
+        jobs=JobService(
+            jobs=jobs,
+            queue=SqsJobQueue(lambda: clients.sqs, queue_url=settings.jobs_queue_url),
+            operations=catalogue,
+            clock=clock,
+            ids=ids,
+            limits=limits,
+        ),
+        execution=Execution(jobs=jobs, operations=catalogue, clock=clock, ids=ids, limits=limits),
+        operations=catalogue,
+        rate_limiter=RateLimiter(
+            DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table), clock
+        ),
+        submit_limit=settings.submit_limit,
+        read_limit=settings.read_limit,
+    )

@@ -1,0 +1,107 @@
+"""
+Every error of the product, by who must act.
+
+::
+
+    JobBackendError
+    ├── RequestRefused            the caller changes the request
+    │   ├── InvalidInput          a field is wrong; says which and how
+    │   ├── InputTooLarge         the job's data is over the limit
+    │   ├── NotAuthenticated      no token, or one that does not hold
+    │   ├── NotFound              not there, or not the caller's
+    │   ├── Conflict              the name is taken
+    │   └── RateLimited           wait ``retry_after_s``
+    ├── ConcurrentUpdate          the row moved on; look at ``current`` and decide again
+    ├── Unavailable               a store or queue is away; try later
+    └── JobFailed                 the operation refuses its input; the attempt counts
+"""
+
+
+class JobBackendError(Exception):
+    """
+    Root of the product's errors.
+
+    ``code`` is stable and machine-readable; the message tells a person what to change.
+    """
+
+    code = "ERROR"
+
+
+class RequestRefused(JobBackendError):
+    """The caller has to change the request."""
+
+    code = "REQUEST_REFUSED"
+
+
+class InvalidInput(RequestRefused):
+    """
+    One value of the request is wrong.
+
+    ``pointer`` is its JSON Pointer as a URI fragment (RFC 6901 section 6), ``#`` for the whole body.
+    """
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, detail: str, *, pointer: str = "#") -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+
+class InputTooLarge(RequestRefused):
+    """The request or the job's data is over its size limit."""
+
+    code = "INPUT_TOO_LARGE"
+
+
+class NotAuthenticated(RequestRefused):
+    """The credentials or the token do not hold."""
+
+    code = "NOT_AUTHENTICATED"
+
+
+class NotFound(RequestRefused):
+    """What was asked for does not exist, or is not the caller's: the two look the same."""
+
+    code = "NOT_FOUND"
+
+
+class Conflict(RequestRefused):
+    """What was to be created exists."""
+
+    code = "CONFLICT"
+
+
+class RateLimited(RequestRefused):
+    """The caller's quota for this window is spent."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class ConcurrentUpdate(JobBackendError):
+    """
+    A conditional write found the row changed.
+
+    ``current`` is the row as it was found, ``None`` when it is gone.
+    """
+
+    code = "CONCURRENT_UPDATE"
+
+    def __init__(self, current: object | None) -> None:
+        super().__init__("the row changed under a conditional write")
+        self.current = current
+
+
+class Unavailable(JobBackendError):
+    """A store or queue did not answer; whether it acted is unknown. Trying again is safe."""
+
+    code = "UNAVAILABLE"
+
+
+class JobFailed(JobBackendError):
+    """Raised by an operation whose input it cannot compute; the message becomes the job's error."""
+
+    code = "OPERATION_FAILED"

@@ -1,0 +1,145 @@
+"""
+Finds the operations and gives them their JSON edge.
+
+An operation is a module of a package with one function of the module's own name, which takes ``data`` and returns a
+value; both types are annotated, and are what `msgspec` can decode and encode. The name of the module is the name in the
+API, the docstring's first line its description, the annotation of ``data`` its input schema.
+"""
+
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import msgspec
+
+from chalicelib.domain.errors import InvalidInput, JobFailed
+from chalicelib.domain.numbers import INTEGER_BOUND, INTEGER_MAX_DIGITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedOperation:
+    """One operation: a typed function behind JSON text."""
+
+    name: str
+    description: str
+    function: Callable[..., object]
+    input_type: Any
+    decoder: msgspec.json.Decoder[Any] = field(repr=False)
+
+    @classmethod
+    def from_module(cls, module: ModuleType) -> "TypedOperation":
+        """
+        Read the operation that ``module`` defines.
+
+        Raises:
+            TypeError: The module does not hold a function of its own name with ``data`` and the result annotated and a
+                docstring; the message says what is missing.
+        """
+        name = module.__name__.rpartition(".")[2]
+        function = getattr(module, name, None)
+        if not inspect.isfunction(function):
+            message = f"{module.__name__} must define a function {name}(data)"
+            raise TypeError(message)
+        hints = get_type_hints(function, include_extras=True)
+        if list(inspect.signature(function).parameters) != ["data"] or set(hints) != {"data", "return"}:
+            message = f"{module.__name__}.{name} must take exactly one parameter, data, and annotate it and the result"
+            raise TypeError(message)
+        if not function.__doc__:
+            message = f"{module.__name__}.{name} needs a docstring: its first line is shown to the users"
+            raise TypeError(message)
+        return cls(
+            name=name,
+            description=inspect.cleandoc(function.__doc__).splitlines()[0],
+            function=function,
+            input_type=hints["data"],
+            decoder=msgspec.json.Decoder(hints["data"]),
+        )
+
+    @property
+    def input_schema(self) -> Mapping[str, object]:
+        """JSON Schema of ``data``."""
+        return msgspec.json.schema(self.input_type)
+
+    def accepted_input(self, data_json: bytes) -> str:
+        """Return the data as canonical JSON text; see `chalicelib.ports.Operation`."""
+        try:
+            data = self.decoder.decode(data_json)
+        except msgspec.ValidationError as wrong:
+            detail, pointer = described(wrong, root="#/data")
+            raise InvalidInput(detail, pointer=pointer) from wrong
+        except RecursionError as deep:
+            detail = "is nested too deeply"
+            raise InvalidInput(detail, pointer="#/data") from deep
+        for pointer in _oversized_integers(msgspec.to_builtins(data), "#/data"):
+            detail = f"has an integer of more than {INTEGER_MAX_DIGITS} digits"
+            raise InvalidInput(detail, pointer=pointer)
+        return msgspec.json.encode(data).decode()
+
+    def run(self, data_json: str) -> str:
+        """Compute the result as JSON text; see `chalicelib.ports.Operation`."""
+        try:
+            result = self.function(self.decoder.decode(data_json.encode()))
+        except OverflowError as overflow:
+            detail = "the result is beyond the largest float"
+            raise JobFailed(detail) from overflow
+        try:
+            # The standard library's encoder, because msgspec writes NaN and infinity as null.
+            return json.dumps(msgspec.to_builtins(result), allow_nan=False, separators=(",", ":"))
+        except ValueError as unfit:
+            detail = f"the result has no JSON form: {unfit}"
+            raise JobFailed(detail) from unfit
+
+
+class OperationRegistry:
+    """The operations of one package, by name."""
+
+    def __init__(self, package: ModuleType) -> None:
+        """
+        Import every module of ``package`` but this one.
+
+        Raises:
+            TypeError: A module does not define an operation.
+        """
+        names = sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.name != "registry")
+        modules = (import_module(f"{package.__name__}.{name}") for name in names)
+        self._operations = {
+            operation.name: operation for operation in map(TypedOperation.from_module, modules)
+        }
+
+    def find(self, name: str) -> TypedOperation | None:
+        """Return the operation of this name, or ``None``."""
+        return self._operations.get(name)
+
+    def all(self) -> Sequence[TypedOperation]:
+        """Return every operation, by name."""
+        return list(self._operations.values())
+
+
+def described(wrong: msgspec.ValidationError, *, root: str = "#") -> tuple[str, str]:
+    """
+    Split msgspec's message into what is wrong and the JSON Pointer, below ``root``, to where.
+
+    >>> described(msgspec.ValidationError("Expected `int`, got `str` - at `$.a[0]`"))
+    ('expected int, got str', '#/a/0')
+    """
+    message, _, path = str(wrong).partition(" - at `$")
+    steps = path.rstrip("`").replace("[", ".").replace("]", "")
+    detail = message.replace("`", "")
+    return detail[:1].lower() + detail[1:], root + steps.replace(".", "/")
+
+
+def _oversized_integers(value: object, pointer: str) -> Iterator[str]:
+    if isinstance(value, int):
+        if not -INTEGER_BOUND < value < INTEGER_BOUND:
+            yield pointer
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _oversized_integers(item, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _oversized_integers(item, f"{pointer}/{key}")
