@@ -5,7 +5,7 @@ No key is built anywhere else. A user's own text never becomes part of a compose
 ours, so no separator can be forged.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from chalicelib.domain.jobs import JobKey
 from chalicelib.domain.rate_limits import Limit, Window
@@ -14,7 +14,7 @@ from chalicelib.domain.users import UserId, username_key
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    type Item = dict[str, AttributeValueTypeDef]
+    Item: TypeAlias = dict[str, AttributeValueTypeDef]
 
 
 def user_key(username: str) -> "Item":

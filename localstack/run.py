@@ -1,0 +1,137 @@
+"""
+Run the product on this machine: ``make run``.
+
+Starts MiniStack, or uses the emulator at ``AWS_ENDPOINT_URL`` when that is set (LocalStack, say); packages the product;
+creates its CloudFormation stack there; and serves the API at ``http://localhost:8000`` (``PORT`` changes that) until
+Ctrl-C or SIGTERM.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from werkzeug.serving import BaseWSGIServer
+
+from localstack.emulator import EmulatorError, running_emulator
+from localstack.front import forward_to, front_server
+from localstack.packaging import (
+    ZIP_NAME,
+    PackagingError,
+    package,
+    runs_lambda_wheels,
+    without_dependencies,
+)
+from localstack.stack import StackError, clients, deploy
+
+DEFAULT_PORT = 8000
+T = TypeVar("T")
+
+TRY_IT = """
+Try it in another terminal:
+
+  make demo
+
+  curl -s {url}/register -H 'Content-Type: application/json' \\
+    -d '{{"username": "yourname", "password": "yourpassword"}}'
+
+The README goes on from there. Ctrl-C stops everything; nothing is kept.
+"""
+
+
+class RunError(Exception):
+    """The local stack cannot run; the message says what to change."""
+
+
+@contextmanager
+def local_api(port: int) -> Iterator[BaseWSGIServer]:
+    """
+    Bring the product up; give the server of its API, bound and not yet serving.
+
+    Raises:
+        RunError: The port is taken or ``AWS_ENDPOINT_URL`` is AWS itself.
+    """
+    with ExitStack() as resources:
+        server = resources.enter_context(_bound(port))
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        _refuse_aws(endpoint)
+        embedded = not endpoint
+        if embedded:
+            endpoint = _timed("Starting MiniStack", lambda: resources.enter_context(running_emulator()))
+        folder = Path(resources.enter_context(TemporaryDirectory(prefix="job-backend-package-")))
+        _timed("Packaging with chalice", lambda: package("local", folder))
+        if embedded and not runs_lambda_wheels():
+            zip_file = folder / ZIP_NAME
+            without_dependencies(zip_file.rename(folder / "whole.zip"), zip_file)
+        stack = _timed("Creating the stack", lambda: deploy(clients(endpoint), endpoint, folder))
+        forward_to(server, stack.api_url)
+        _say(f"AWS endpoint {endpoint}")
+        yield server
+
+
+@contextmanager
+def _bound(port: int) -> Iterator[BaseWSGIServer]:
+    try:
+        server = front_server(port)
+    except (OSError, SystemExit) as taken:
+        message = f"port {port} is taken; choose another, for example: make run PORT={port + 1}"
+        raise RunError(message) from taken
+    try:
+        yield server
+    finally:
+        server.server_close()
+
+
+def _refuse_aws(endpoint: str) -> None:
+    host = urlsplit(endpoint).hostname or ""
+    if host.endswith(("amazonaws.com", "amazonaws.com.cn", "api.aws")):
+        message = f"AWS_ENDPOINT_URL is AWS itself ({endpoint}); the local stack runs on emulators only"
+        raise RunError(message)
+
+
+def _timed(what: str, step: Callable[[], T]) -> T:
+    print(f"{what} … ", end="", flush=True)
+    begun = time.monotonic()
+    result = step()
+    _say(f"{time.monotonic() - begun:.1f} s")
+    return result
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    # Both the terminal and make may send a signal each: only the first ends us, the rest must not stop the cleaning up.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Serve until told to stop; return the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        with local_api(int(os.environ.get("PORT", DEFAULT_PORT))) as server:
+            url = f"http://localhost:{server.port}"
+            _say(f"Ready on {url}")
+            _say(TRY_IT.format(url=url))
+            server.serve_forever()
+    except KeyboardInterrupt:
+        _say("Stopped.")
+    except (RunError, EmulatorError, PackagingError, StackError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

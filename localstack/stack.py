@@ -1,0 +1,105 @@
+"""The product's CloudFormation stack on an emulated AWS."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from localstack_client.session import Session
+
+from localstack.packaging import TEMPLATE_NAME, ZIP_NAME
+
+STACK_NAME = "job-backend-local"
+BUCKET = "job-backend-local-code"
+REGION = "us-east-1"
+WAIT = {"Delay": 1, "MaxAttempts": 300}
+
+
+class StackError(Exception):
+    """The stack could not be made; the message holds the reasons AWS gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedStack:
+    """A stack that is up: where its API answers and what its template puts out."""
+
+    api_url: str
+    outputs: dict[str, str]
+
+
+def clients(endpoint_url: str) -> Session:
+    """Return a session whose clients talk to an emulator; its account is the emulators' default."""
+    host = endpoint_url.partition("://")[2].rstrip("/")
+    return Session("test", "test", region_name=REGION, localstack_host=host)
+
+
+def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
+    """
+    Create the stack from a packaged ``folder``, or update the one that is there.
+
+    The signing key is made once and stays, so tokens outlive an update.
+
+    Raises:
+        StackError: CloudFormation rolled back.
+    """
+    _put_signing_key(session)
+    template = json.loads((folder / TEMPLATE_NAME).read_text())
+    _upload_code(session, folder / ZIP_NAME, template)
+    cloudformation = session.client("cloudformation")
+    request = {
+        "StackName": STACK_NAME,
+        "TemplateBody": json.dumps(template),
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    try:
+        cloudformation.create_stack(**request)
+        waiter = cloudformation.get_waiter("stack_create_complete")
+    except cloudformation.exceptions.AlreadyExistsException:
+        waiter = _update(cloudformation, request)
+    if waiter is not None:
+        try:
+            waiter.wait(StackName=STACK_NAME, WaiterConfig=WAIT)
+        except Exception as failed:
+            raise StackError(_reasons(cloudformation)) from failed
+    stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    path = f"restapis/{outputs['RestAPIId']}/api/_user_request_"
+    return DeployedStack(api_url=f"{endpoint_url.rstrip('/')}/{path}", outputs=outputs)
+
+
+def _update(cloudformation: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's classes are made at run time
+    try:
+        cloudformation.update_stack(**request)
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return None
+        raise
+    return cloudformation.get_waiter("stack_update_complete")
+
+
+def _put_signing_key(session: Session) -> None:
+    ssm = session.client("ssm")
+    try:
+        ssm.put_parameter(
+            Name=f"/{STACK_NAME}/signing-key", Type="SecureString", Value=secrets.token_hex(32), Overwrite=False
+        )
+    except ssm.exceptions.ParameterAlreadyExists:
+        return
+
+
+def _upload_code(session: Session, zip_file: Path, template: dict[str, Any]) -> None:
+    s3 = session.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    key = f"{secrets.token_hex(8)}.zip"
+    s3.upload_file(str(zip_file), BUCKET, key)
+    for resource in template["Resources"].values():
+        if resource.get("Type") == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": key}
+
+
+def _reasons(cloudformation: Any) -> str:  # noqa: ANN401 - boto3's classes are made at run time
+    events = cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
+    failed = [event for event in events if event.get("ResourceStatus", "").endswith("FAILED")]
+    return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}" for event in failed)
