@@ -1,7 +1,7 @@
 """
 The Lambda entry points: the HTTP API and the consumer of the jobs queue.
 
-Handlers of events are declared here and nowhere else: Lambda enters one that a blueprint declares without ever importing
+Handlers of events are declared here and nowhere else: one that a blueprint declares is entered without ever importing
 this module. Nothing is built at import; the first event builds the services, once per container.
 """
 

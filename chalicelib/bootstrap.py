@@ -66,9 +66,7 @@ def build(settings: Settings) -> Services:
         ),
         execution=Execution(jobs=jobs, operations=catalogue, clock=clock, ids=ids, limits=limits),
         operations=catalogue,
-        rate_limiter=RateLimiter(
-            DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table), clock
-        ),
+        rate_limiter=RateLimiter(DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table), clock),
         submit_limit=settings.submit_limit,
         read_limit=settings.read_limit,
     )

@@ -19,7 +19,7 @@ from chalicelib.services.execution import Execution
 logger = logging.getLogger(__name__)
 
 
-class MessagesReturned(Exception):  # noqa: N818 - it is how a consumer tells SQS to deliver again
+class MessagesReturned(Exception):
     """Some messages of the batch must be delivered again, after the queue's visibility timeout."""
 
 

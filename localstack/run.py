@@ -50,6 +50,10 @@ class RunError(Exception):
     """The local stack cannot run; the message says what to change."""
 
 
+FAULTS = (RunError, EmulatorError, PackagingError, StackError)
+"""What can keep the local stack from running; each message is for the person who started it."""
+
+
 @contextmanager
 def local_api(port: int) -> Iterator[BaseWSGIServer]:
     """
@@ -108,6 +112,12 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
+def stop_on_signals() -> None:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `KeyboardInterrupt`, so that everything started is ended."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+
+
 def _stop(_number: int, _frame: FrameType | None) -> None:
     # Both the terminal and make may send a signal each: only the first ends us, the rest must not stop the cleaning up.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -117,8 +127,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Serve until told to stop; return the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    stop_on_signals()
     try:
         with local_api(int(os.environ.get("PORT", DEFAULT_PORT))) as server:
             url = f"http://localhost:{server.port}"
@@ -127,7 +136,7 @@ def main() -> int:
             server.serve_forever()
     except KeyboardInterrupt:
         _say("Stopped.")
-    except (RunError, EmulatorError, PackagingError, StackError) as error:
+    except FAULTS as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0

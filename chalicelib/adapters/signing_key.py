@@ -1,12 +1,13 @@
 """The key that signs access tokens, kept as a SecureString in Systems Manager's parameter store."""
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_ssm import SSMClient
 
 KEY_MIN_BYTES = 32

@@ -1,6 +1,5 @@
 """The jobs queue on SQS, and the form of its messages."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +9,8 @@ from chalicelib.domain.jobs import JobId, JobKey
 from chalicelib.domain.users import UserId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_sqs import SQSClient
 
 

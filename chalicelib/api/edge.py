@@ -1,7 +1,7 @@
 """
 What every route shares: reading a JSON body, answering errors, one log line a request.
 
-Chalice turns an exception of a view into its own body before any middleware can see it, so `answers_problems` wraps each
+Chalice turns an exception of a view into its own body before any middleware sees it, so `answers_problems` wraps each
 view; `http_edge` gives Chalice's own answers the same shape.
 """
 
@@ -99,7 +99,7 @@ def http_edge(request: Request | None, get_response: Callable[[Request | None], 
     response = get_response(request)
     body = response.body
     if isinstance(body, dict) and set(body) == {"Code", "Message"}:
-        kept = {name: value for name, value in response.headers.items() if name.lower() != "content-type"}
+        kept = {name: str(value) for name, value in response.headers.items() if name.lower() != "content-type"}
         response = bare_problem_response(response.status_code, _chalice_detail(response.status_code, body), kept)
     context = request.context if request is not None else {}
     request_id = str(context.get("requestId", ""))

@@ -108,6 +108,4 @@ def error_response(error: JobBackendError) -> Response | None:
 def bare_problem_response(status_code: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return the problem of a status that no error class stands for: Chalice's own answers and our faults."""
     status = HTTPStatus(status_code)
-    return problem_response(
-        Problem(title=status.phrase, status=status.value, code=status.name, detail=detail), headers
-    )
+    return problem_response(Problem(title=status.phrase, status=status.value, code=status.name, detail=detail), headers)

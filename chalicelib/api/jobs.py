@@ -1,6 +1,6 @@
 """The job routes. Each counts one request of the caller, and none can name another's job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from chalice.app import Blueprint, Response
 
@@ -39,7 +39,7 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
     def list_jobs() -> Response:
         request = routes.current_request
         owner_id = admitted_user(services(), request, services().read_limit)
-        query = request.query_params or {}
+        query: Mapping[str, str] = request.query_params or {}
         page = services().jobs.newest(owner_id, limit=_limit(query.get("limit")), after=_cursor(query.get("cursor")))
         return json_response(JobList(jobs=[ListedJob.from_job(job) for job in page.jobs], next_cursor=page.next_after))
 

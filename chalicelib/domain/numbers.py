@@ -35,8 +35,9 @@ def power_sum(numbers: Sequence[int | float], exponent: int) -> int | float:
     0.14
     """
     if not any(isinstance(number, float) for number in numbers):
-        return sum(int(number) ** exponent for number in numbers)
+        total: int = sum(int(number) ** exponent for number in numbers)
+        return total
     ratios = [number.as_integer_ratio() for number in numbers]
-    denominator = max(bottom for _, bottom in ratios) ** exponent
-    numerator = sum(top**exponent * (denominator // bottom**exponent) for top, bottom in ratios)
+    denominator: int = max(bottom for _, bottom in ratios) ** exponent
+    numerator: int = sum(top**exponent * (denominator // bottom**exponent) for top, bottom in ratios)
     return numerator / denominator

@@ -43,9 +43,7 @@ def checked_username(username: str) -> str:
         InvalidInput: It is not of the form `USERNAME_PATTERN`.
     """
     if _USERNAME.fullmatch(username) is None:
-        detail = (
-            "must be 3 to 64 of the characters A-Z a-z 0-9 . _ @ + - and begin with a letter or digit"
-        )
+        detail = "must be 3 to 64 of the characters A-Z a-z 0-9 . _ @ + - and begin with a letter or digit"
         raise InvalidInput(detail, pointer="#/username")
     return username
 

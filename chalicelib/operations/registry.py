@@ -107,9 +107,7 @@ class OperationRegistry:
         """
         names = sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.name != "registry")
         modules = (import_module(f"{package.__name__}.{name}") for name in names)
-        self._operations = {
-            operation.name: operation for operation in map(TypedOperation.from_module, modules)
-        }
+        self._operations = {operation.name: operation for operation in map(TypedOperation.from_module, modules)}
 
     def find(self, name: str) -> TypedOperation | None:
         """Return the operation of this name, or ``None``."""

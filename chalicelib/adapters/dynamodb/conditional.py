@@ -1,13 +1,13 @@
 """
 What a refused conditional write tells.
 
-Each write asks for ``ReturnValuesOnConditionCheckFailure=ALL_OLD``, so a refusal comes with the row as it was found, and
-the SDK's own retry after a lost response can be told from somebody else's change.
+Each write asks for ``ReturnValuesOnConditionCheckFailure=ALL_OLD``, so a refusal comes with the row as it was, and the
+SDK's own retry after a lost response can be told from somebody else's change.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from chalicelib.adapters.aws import unavailable_when_away
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
-class ConditionRefused(Exception):  # noqa: N818 - a refusal is an answer, not an error; it never leaves the adapters
+class ConditionRefused(Exception):
     """The condition did not hold; ``found`` is the item as it was, ``None`` when there is none."""
 
     def __init__(self, found: "Mapping[str, AttributeValueTypeDef] | None") -> None:
@@ -40,4 +40,5 @@ def conditional_write(table: str) -> Iterator[None]:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            raise ConditionRefused(error.response.get("Item")) from error
+            found = cast("Mapping[str, AttributeValueTypeDef] | None", error.response.get("Item"))
+            raise ConditionRefused(found) from error

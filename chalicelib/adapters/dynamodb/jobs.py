@@ -15,7 +15,7 @@ from chalicelib.ports import JobPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef
 
 IS_NEW = "attribute_not_exists(job_id)"
 """Ids are random, so an item already there is this very job, put by a call whose response was lost."""
@@ -88,17 +88,18 @@ class DynamoDBJobRepository:
     def newest(self, owner_id: UserId, *, limit: int, after: JobId | None) -> JobPage:
         """Return a page of the owner's jobs; DynamoDB also ends a page at 1 MB."""
         client = self._client()
-        start = {} if after is None else {"ExclusiveStartKey": job_key(JobKey(owner_id=owner_id, job_id=after))}
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "owner_id = :owner",
+            "ExpressionAttributeValues": {":owner": text(owner_id)},
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+            "Limit": limit,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = job_key(JobKey(owner_id=owner_id, job_id=after))
         with unavailable_when_away("the jobs table"):
-            answer = client.query(
-                TableName=self._table,
-                KeyConditionExpression="owner_id = :owner",
-                ExpressionAttributeValues={":owner": text(owner_id)},
-                ScanIndexForward=False,
-                ConsistentRead=True,
-                Limit=limit,
-                **start,
-            )
+            answer = client.query(**query)
         last = answer.get("LastEvaluatedKey")
         return JobPage(
             jobs=[from_job_item(item) for item in answer["Items"]],
@@ -179,7 +180,11 @@ class DynamoDBJobRepository:
                 )
         except ConditionRefused as refused:
             found = _found(refused)
-            if found is not None and found.status is status and found.is_held_by(attempt=job.attempt, token=job.lease.token):
+            if (
+                found is not None
+                and found.status is status
+                and found.is_held_by(attempt=job.attempt, token=job.lease.token)
+            ):
                 return  # our own write, whose first response was lost
             raise ConcurrentUpdate(found) from refused
 
@@ -190,4 +195,6 @@ def _found(refused: ConditionRefused) -> Job | None:
 
 def _names_in(*expressions: str) -> Mapping[str, str]:
     """Return the placeholders that occur; DynamoDB refuses unused ones."""
-    return {placeholder: name for placeholder, name in NAMES.items() if any(placeholder in each for each in expressions)}
+    return {
+        placeholder: name for placeholder, name in NAMES.items() if any(placeholder in each for each in expressions)
+    }

@@ -1,6 +1,5 @@
 """The limits table: one counter a user, limit and window."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
@@ -10,6 +9,8 @@ from chalicelib.domain.rate_limits import Limit, Window
 from chalicelib.domain.users import UserId
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 QUOTA_IS_LEFT = "attribute_not_exists(hits) OR hits < :quota"

@@ -1,6 +1,5 @@
 """The users table."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
@@ -11,6 +10,8 @@ from chalicelib.domain.errors import Conflict
 from chalicelib.domain.users import User
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NAME_IS_FREE = "attribute_not_exists(username_key)"

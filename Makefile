@@ -1,0 +1,64 @@
+# Every target works on a fresh clone with Python 3.11 or newer: it makes .venv and installs what it needs first.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+STAGE ?= local
+export PORT
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test test-fast lint format check package lock clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv and install everything into it, if anything changed
+
+$(INSTALLED): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This project needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the development environment into $(VENV) (once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	@$(BIN)/python -m pip check
+	@touch $@
+
+run: $(INSTALLED) ## Run the product at http://localhost:8000 (PORT=8001 changes that)
+	@$(BIN)/python -m localstack.run
+
+demo: $(INSTALLED) ## Submit a job and watch it, on a running service (API=URL) or one of its own
+	@$(BIN)/python -m localstack.demo
+
+test: $(INSTALLED) ## Run all tests, with coverage
+	@$(BIN)/python -m pytest --cov
+	@$(BIN)/coverage report --include='chalicelib/domain/*,chalicelib/services/*' --fail-under=100
+
+test-fast: $(INSTALLED) ## Run the tests that need no emulator
+	@$(BIN)/python -m pytest tests/unit tests/api
+
+lint: $(INSTALLED) ## Check style, types, layers and the template
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m localstack.packaging $(STAGE)
+	@$(BIN)/cfn-lint .build/$(STAGE)/sam.json
+
+format: $(INSTALLED) ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+check: lint test ## All that CI runs
+
+package: $(INSTALLED) ## Build the Lambda zip and the CloudFormation template into .build/ (STAGE=local)
+	@$(BIN)/python -m localstack.packaging $(STAGE)
+
+lock: $(INSTALLED) ## Pin anew what pyproject.toml asks for
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group lambda -o requirements.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group dev -o requirements-dev.txt
+
+clean: ## Remove everything that was built or installed
+	rm -rf $(VENV) .build .chalice/deployments .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
