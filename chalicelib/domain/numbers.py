@@ -1,10 +1,11 @@
 """
 Exact arithmetic on the numbers of a job.
 
-JSON knows one kind of number; here an integer stays an integer however large (within `INTEGER_MAX_DIGITS`), and a
-float is exactly the binary fraction it stands for, so a sum is rounded once, at the end.
+JSON knows one kind of number; here an integer stays an integer however large (within `INTEGER_MAX_DIGITS`), and floats
+are added without the error that grows with the length of a list.
 """
 
+import math
 from collections.abc import Sequence
 
 INTEGER_MAX_DIGITS = 1000
@@ -21,23 +22,21 @@ INTEGER_BOUND = 10**INTEGER_MAX_DIGITS
 
 def power_sum(numbers: Sequence[int | float], exponent: int) -> int | float:
     """
-    Sum of the ``exponent``-th powers of finite numbers, without an intermediate rounding.
+    Sum of the ``exponent``-th powers of finite numbers.
 
     An empty sequence gives the integer 0. Integers alone give the exact integer. With a float among them the result is
-    the float nearest to the exact sum: CPython's division of two integers is correctly rounded.
+    the float nearest to the exact sum of the powers (`math.fsum`), whatever their order and however they cancel.
 
     Raises:
-        OverflowError: A float is involved and the sum is beyond the largest float.
+        OverflowError: A float is involved, and a power or the sum is beyond the largest float.
 
     >>> power_sum([10**20, 1], 2)
     10000000000000000000000000000000000000001
-    >>> power_sum([0.1, 0.2, 0.3], 2)
-    0.14
+    >>> power_sum([0.1] * 10, 1)
+    1.0
     """
-    if not any(isinstance(number, float) for number in numbers):
-        total: int = sum(int(number) ** exponent for number in numbers)
-        return total
-    ratios = [number.as_integer_ratio() for number in numbers]
-    denominator: int = max(bottom for _, bottom in ratios) ** exponent
-    numerator: int = sum(top**exponent * (denominator // bottom**exponent) for top, bottom in ratios)
-    return numerator / denominator
+    powers = [number**exponent for number in numbers]
+    if any(isinstance(power, float) for power in powers):
+        return math.fsum(powers)
+    total: int = sum(powers)
+    return total

@@ -1,0 +1,59 @@
+"""Builders of Lambda events, over events recorded from an API Gateway and an SQS event source mapping."""
+
+import copy
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from chalicelib.adapters.sqs import to_body
+from chalicelib.domain.jobs import JobKey
+
+_FOLDER = Path(__file__).parent
+API_GATEWAY_POST = json.loads((_FOLDER / "api_gateway_post.json").read_text())
+SQS = json.loads((_FOLDER / "sqs.json").read_text())
+
+
+def api_event(
+    method: str,
+    resource: str,
+    *,
+    body: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    path_parameters: Mapping[str, str] | None = None,
+    query: str = "",
+) -> dict[str, Any]:
+    """The event of one request; ``resource`` is the route's template."""
+    event: dict[str, Any] = copy.deepcopy(API_GATEWAY_POST)
+    path = resource.format(**path_parameters or {})
+    pairs = parse_qsl(query, keep_blank_values=True)
+    given = {"host": "127.0.0.1", **{name.lower(): value for name, value in (headers or {}).items()}}
+    event |= {
+        "httpMethod": method,
+        "resource": resource,
+        "path": path,
+        "body": body,
+        "headers": given,
+        "multiValueHeaders": {name: [value] for name, value in given.items()},
+        "pathParameters": dict(path_parameters) if path_parameters else None,
+        "queryStringParameters": dict(pairs) or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in pairs} or None,
+    }
+    event["requestContext"] |= {"httpMethod": method, "resourcePath": resource, "path": f"/api{path}"}
+    return event
+
+
+def sqs_event(*bodies: str) -> dict[str, Any]:
+    """The event of one batch of messages."""
+    records = []
+    for number, body in enumerate(bodies):
+        record = copy.deepcopy(SQS["Records"][0])
+        record |= {"messageId": f"message-{number}", "receiptHandle": f"receipt-{number}", "body": body}
+        records.append(record)
+    return {"Records": records}
+
+
+def job_message(key: JobKey) -> str:
+    """The body of a job's message."""
+    return to_body(key)

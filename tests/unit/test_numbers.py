@@ -1,0 +1,57 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.numbers import power_sum
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100)
+
+
+def test_the_examples_of_the_readme() -> None:
+    assert power_sum([1, 2, 3], 2) == 14
+    assert power_sum([1, 2, 3], 3) == 36
+
+
+def test_the_sum_of_nothing_is_the_integer_zero() -> None:
+    assert power_sum([], 2) == 0
+    assert isinstance(power_sum([], 2), int)
+
+
+def test_integers_stay_exact_however_large() -> None:
+    assert power_sum([10**20, 1], 2) == 10**40 + 1
+    assert power_sum([-(10**20), 1], 3) == 1 - 10**60
+
+
+def test_one_float_makes_the_result_a_float() -> None:
+    result = power_sum([1, 2.0], 2)
+    assert result == 5.0
+    assert isinstance(result, float)
+
+
+def test_cancelling_terms_leave_the_small_one() -> None:
+    """Added in turn, 1.0 would drown in 1e48."""
+    assert power_sum([1e16, 1.0, -1e16], 3) == 1.0
+
+
+@given(st.lists(st.integers(-(10**30), 10**30)), st.sampled_from([2, 3]))
+def test_integers_are_summed_as_python_sums_them(numbers: list[int], exponent: int) -> None:
+    assert power_sum(numbers, exponent) == sum(number**exponent for number in numbers)
+
+
+@given(st.lists(FLOATS, min_size=1), st.sampled_from([2, 3]))
+def test_a_sum_of_floats_is_the_exact_sum_of_the_powers_rounded_once(numbers: list[float], exponent: int) -> None:
+    assert power_sum(numbers, exponent) == float(sum(Fraction(number**exponent) for number in numbers))
+
+
+@given(st.lists(FLOATS, min_size=1).flatmap(lambda numbers: st.tuples(st.just(numbers), st.permutations(numbers))))
+def test_the_order_does_not_matter(both: tuple[list[float], list[float]]) -> None:
+    numbers, shuffled = both
+    assert power_sum(numbers, 3) == power_sum(shuffled, 3)
+
+
+@pytest.mark.parametrize("numbers", [[1e200], [1e154, 1e154, 1e154], [10**400, 0.5]])
+def test_what_is_beyond_the_largest_float_is_an_error(numbers: list[int | float]) -> None:
+    with pytest.raises(OverflowError):
+        power_sum(numbers, 2)
