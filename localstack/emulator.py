@@ -6,6 +6,7 @@ the parent is gone for whatever reason: the pipe closes even when the parent is 
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -120,6 +121,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(0, signal.SIGTERM)
     time.sleep(STOP_TIMEOUT_S)
     os.killpg(0, signal.SIGKILL)

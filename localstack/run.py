@@ -29,7 +29,7 @@ from localstack.packaging import (
     runs_lambda_wheels,
     without_dependencies,
 )
-from localstack.stack import StackError, clients, deploy
+from localstack.stack import DeployedStack, StackError, clients, deploy
 
 DEFAULT_PORT = 8000
 T = TypeVar("T")
@@ -69,15 +69,19 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
         embedded = not endpoint
         if embedded:
             endpoint = _timed("Starting MiniStack", lambda: resources.enter_context(running_emulator()))
-        folder = Path(resources.enter_context(TemporaryDirectory(prefix="job-backend-package-")))
+        forward_to(server, _deployed(endpoint, embedded=embedded).api_url)
+        _say(f"AWS endpoint {endpoint}")
+        yield server
+
+
+def _deployed(endpoint: str, *, embedded: bool) -> DeployedStack:
+    with TemporaryDirectory(prefix="job-backend-package-") as name:
+        folder = Path(name)
         _timed("Packaging with chalice", lambda: package("local", folder))
         if embedded and not runs_lambda_wheels():
             zip_file = folder / ZIP_NAME
             without_dependencies(zip_file.rename(folder / "whole.zip"), zip_file)
-        stack = _timed("Creating the stack", lambda: deploy(clients(endpoint), endpoint, folder))
-        forward_to(server, stack.api_url)
-        _say(f"AWS endpoint {endpoint}")
-        yield server
+        return _timed("Creating the stack", lambda: deploy(clients(endpoint), endpoint, folder))
 
 
 @contextmanager

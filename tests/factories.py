@@ -33,12 +33,12 @@ LEASE = timedelta(seconds=120)
 
 
 def make_user(**overrides: Any) -> User:
-    values = {"user_id": OWNER, "username": "ada", "password_hash": "hash", "created_at": NOON}
+    values: dict[str, Any] = {"user_id": OWNER, "username": "ada", "password_hash": "hash", "created_at": NOON}
     return User(**values | overrides)
 
 
 def make_job(**overrides: Any) -> Job:
-    values = {
+    values: dict[str, Any] = {
         "key": KEY,
         "operation": "square_sum",
         "data_json": "[1,2,3]",
@@ -52,7 +52,7 @@ def make_job(**overrides: Any) -> Job:
 
 
 def make_limits(**overrides: Any) -> JobLimits:
-    values = {
+    values: dict[str, Any] = {
         "max_attempts": 3,
         "lease": LEASE,
         "retention": timedelta(days=30),

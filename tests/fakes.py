@@ -97,6 +97,8 @@ class InMemoryJobRepository:
         _answer_unless(self.away)
         with self._lock:
             job = self._jobs.get(key)
+            if job is not None and job.status is JobStatus.IN_PROGRESS and job.lease == lease:
+                return job  # the same claim again, after a lost response
             if job is None or not job.is_claimable(at):
                 raise ConcurrentUpdate(job)
             claimed = self._jobs[key] = job.claimed(lease, at=at)
@@ -112,8 +114,12 @@ class InMemoryJobRepository:
         _answer_unless(self.away)
         with self._lock:
             current = self._jobs.get(job.key)
-            held = current is not None and current.status is JobStatus.IN_PROGRESS and job.lease is not None
-            if not held or not current.is_held_by(attempt=job.attempt, token=job.lease.token):
+            if current is None or job.lease is None:
+                raise ConcurrentUpdate(current)
+            is_ours = current.is_held_by(attempt=job.attempt, token=job.lease.token)
+            if is_ours and current.status is ended.status:
+                return  # the same end again, after a lost response
+            if not is_ours or current.is_final:
                 raise ConcurrentUpdate(current)
             self._jobs[job.key] = replace(ended, started_at=current.started_at)
 

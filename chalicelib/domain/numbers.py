@@ -38,5 +38,4 @@ def power_sum(numbers: Sequence[int | float], exponent: int) -> int | float:
     powers = [number**exponent for number in numbers]
     if any(isinstance(power, float) for power in powers):
         return math.fsum(powers)
-    total: int = sum(powers)
-    return total
+    return sum(powers)

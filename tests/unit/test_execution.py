@@ -25,7 +25,9 @@ class OneOperation:
         return [self._operation]
 
 
-def world_with(job: Job | None = None, run: Callable[[str], str] | None = None, **limits: Any) -> tuple[World, Execution]:
+def world_with(
+    job: Job | None = None, run: Callable[[str], str] | None = None, **limits: Any
+) -> tuple[World, Execution]:
     world = World(limits=make_limits(**limits))
     if run is not None:
         world.catalogue = OneOperation(run)
@@ -51,7 +53,12 @@ def test_a_pending_job_is_computed() -> None:
 
 def test_a_second_delivery_finds_it_done_and_computes_nothing() -> None:
     runs: list[str] = []
-    world, execution = world_with(make_job(), run=lambda data: runs.append(data) or "14")  # type: ignore[func-returns-value]
+
+    def run(data: str) -> str:
+        runs.append(data)
+        return "14"
+
+    world, execution = world_with(make_job(), run=run)
     execution.execute(KEY)
     done = world.jobs.get(KEY)
     assert execution.execute(KEY) is Outcome.ALREADY_FINAL

@@ -134,7 +134,7 @@ class DynamoDBJobRepository:
                 )
         except ConditionRefused as refused:
             found = _found(refused)
-            if found is not None and not found.is_final and found.is_held_by(attempt=found.attempt, token=lease.token):
+            if found is not None and found.status is JobStatus.IN_PROGRESS and found.lease == lease:
                 return found  # our own claim, whose first response was lost
             raise ConcurrentUpdate(found) from refused
         return from_job_item(answer["Attributes"])

@@ -1,0 +1,148 @@
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from chalicelib import operations
+from chalicelib.domain.errors import InvalidInput, JobFailed
+from chalicelib.operations.registry import OperationRegistry, TypedOperation
+
+REGISTRY = OperationRegistry(operations)
+SQUARE_SUM = next(each for each in REGISTRY.all() if each.name == "square_sum")
+
+
+def operation(source: str, name: str = "probe") -> TypedOperation:
+    """The operation of a module with this source."""
+    module = ModuleType(f"somewhere.{name}")
+    exec(source, module.__dict__)
+    return TypedOperation.from_module(module)
+
+
+def test_the_operations_are_those_there_are_modules_of() -> None:
+    folder = Path(operations.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "registry"}
+    assert {each.name for each in REGISTRY.all()} == modules >= {"square_sum", "cube_sum"}
+    assert REGISTRY.find("no_such") is None
+
+
+def test_a_module_put_into_the_package_is_an_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the page on adding an operation says it, word for word."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "add-an-operation.md").read_text()
+    source = page.partition("```python\n")[2].partition("```")[0]
+    package = tmp_path / "word_operations"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "word_count.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = OperationRegistry(__import__("word_operations"))
+    word_count = registry.find("word_count")
+    assert word_count is not None
+    assert word_count.description == "Number of times each word occurs in a text."
+    assert word_count.input_schema == {"type": "string"}
+    assert json.loads(word_count.run('"to be or not to be"')) == {"to": 2, "be": 2, "or": 1, "not": 1}
+    for name in [name for name in sys.modules if name.startswith("word_operations")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("", "must define a function probe"),
+        ("probe = 1", "must define a function probe"),
+        ("def probe(data):\n 'Doc.'", "must take exactly one parameter, data, and annotate it and the result"),
+        ("def probe(data: int):\n 'Doc.'", "annotate it and the result"),
+        ("def probe(data: int, more: int) -> int:\n 'Doc.'", "exactly one parameter"),
+        ("def probe(number: int) -> int:\n 'Doc.'", "exactly one parameter, data"),
+        ("def probe(data: int) -> int:\n return 1", "needs a docstring"),
+    ],
+)
+def test_a_module_that_is_no_operation_is_told_why(source: str, complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        operation(source)
+
+
+@pytest.mark.parametrize(
+    ("sent", "accepted"),
+    [
+        ("[]", "[]"),
+        ("[1, 2.5,\n-3]", "[1,2.5,-3]"),
+        ("[100000000000000000000, 1]", "[100000000000000000000,1]"),
+        ("[1.0, 1e2, -0.0]", "[1.0,100.0,-0.0]"),
+        ("[" + "9" * 1000 + "]", "[" + "9" * 1000 + "]"),
+    ],
+)
+def test_lists_of_numbers_are_kept_as_they_are(sent: str, accepted: str) -> None:
+    assert SQUARE_SUM.accepted_input(sent.encode()) == accepted
+
+
+@pytest.mark.parametrize(
+    ("sent", "pointer", "detail"),
+    [
+        ("{}", "#/data", "expected array, got object"),
+        ("null", "#/data", "expected array, got null"),
+        ('[1, "2"]', "#/data/1", "expected int | float, got str"),
+        ("[true]", "#/data/0", "expected int | float, got bool"),
+        ("[[1]]", "#/data/0", "expected int | float, got array"),
+        ("[1e400]", "#/data/0", "out of range"),
+        ("[1, " + "9" * 1001 + "]", "#/data/1", "integer of more than 1000 digits"),
+        ("[-" + "9" * 1001 + "]", "#/data/0", "integer of more than 1000 digits"),
+        ("[" + "9" * 10_000 + "]", "#/data/0", "out of range"),
+        ("[" * 100_000 + "]" * 100_000, "#/data/0", "got array"),
+    ],
+)
+def test_other_data_is_refused_where_it_is_wrong(sent: str, pointer: str, detail: str) -> None:
+    with pytest.raises(InvalidInput, match=detail.replace("|", r"\|")) as refused:
+        SQUARE_SUM.accepted_input(sent.encode())
+    assert refused.value.pointer == pointer
+
+
+def test_an_oversized_integer_is_found_in_any_shape() -> None:
+    nested = operation("def probe(data: dict[str, list[int]]) -> int:\n 'Doc.'\n return 1")
+    with pytest.raises(InvalidInput) as refused:
+        nested.accepted_input(b'{"a": [1], "b": [2, %d]}' % 10**1000)
+    assert refused.value.pointer == "#/data/b/1"
+
+
+def test_a_recursive_type_is_no_way_to_exhaust_the_stack() -> None:
+    anything: Any = operation("from typing import Any\ndef probe(data: Any) -> int:\n 'Doc.'\n return 1")
+    with pytest.raises(InvalidInput, match="nested too deeply"):
+        anything.accepted_input(b"[" * 100_000 + b"]" * 100_000)
+
+
+def test_results_are_exact() -> None:
+    assert SQUARE_SUM.run("[100000000000000000000,1]") == "1" + "0" * 39 + "1"
+    assert SQUARE_SUM.run("[0.5,0.5]") == "0.5"
+    assert SQUARE_SUM.run("[]") == "0"
+
+
+def test_the_largest_accepted_integers_have_a_result() -> None:
+    cube_sum = next(each for each in REGISTRY.all() if each.name == "cube_sum")
+    largest = int("9" * 1000)
+    assert int(cube_sum.run(json.dumps([largest] * 200))) == 200 * largest**3
+
+
+@pytest.mark.parametrize(
+    ("result", "complaint"),
+    [
+        ("float('nan')", "no JSON form"),
+        ("[float('inf')]", "no JSON form"),
+        ("10 ** 5000", "no JSON form"),
+        ("1e200 ** 2", "beyond the largest float"),
+    ],
+)
+def test_a_result_that_is_no_number_fails_the_job(result: str, complaint: str) -> None:
+    probe = operation(f"def probe(data: int) -> object:\n 'Doc.'\n return {result}")
+    with pytest.raises(JobFailed, match=complaint):
+        probe.run("1")
+
+
+def test_typed_results_become_json() -> None:
+    probe = operation(
+        "from dataclasses import dataclass\n"
+        "@dataclass\nclass Answer:\n    total: int\n    label: str\n"
+        "def probe(data: int) -> Answer:\n 'Doc.'\n return Answer(data, 'é')"
+    )
+    assert json.loads(probe.run("7")) == {"total": 7, "label": "é"}
