@@ -2,13 +2,21 @@
 
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+request_id: ContextVar[str] = ContextVar("request_id")
+"""Id of the HTTP request being served, which the caller gets as ``X-Request-Id``; unset outside of one."""
 
 _PLAIN_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: time, level, logger, message, the fields given as ``extra``, the cause."""
+    """
+    Formats a record as one line of JSON.
+
+    In it: time, level, logger, message, the id of the request being served, the fields given as ``extra``, the cause.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
@@ -18,6 +26,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        serving = request_id.get("")
+        if serving:
+            line["request_id"] = serving
         line |= {name: value for name, value in record.__dict__.items() if name not in _PLAIN_RECORD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -1,7 +1,6 @@
 """AWS for tests: clients of an emulator or of moto, the tables and the queue as the template defines them."""
 
 import json
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ RESOURCES = json.loads((PROJECT / ".chalice" / "resources.json").read_text())["R
 
 def client(service: str, endpoint_url: str | None = None) -> Any:
     """A client that neither retries nor waits long; without an endpoint it is moto's."""
-    return boto3.client(
+    make: Any = boto3.client  # an overload for each service, and none for a name known at run time
+    return make(
         service,
         region_name=REGION,
         endpoint_url=endpoint_url,
@@ -59,22 +59,18 @@ class LosesFirstResponses:
 
 
 class CountedCalls:
-    """Counts the requests that boto3 clients send, by operation, from the moment it is attached."""
+    """Counts the AWS calls of every client that boto3's default session makes from now on, by operation."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.of: Counter[str] = Counter()
-
-    def attach(self, *clients: Any) -> None:
-        for each in clients:
-            each.meta.events.register("before-send", self._count)
+        self._of: Counter[str] = Counter()
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION is not None
+        boto3.DEFAULT_SESSION.events.register("before-call", self._count)
 
     def _count(self, event_name: str, **_: Any) -> None:
-        with self._lock:
-            self.of[event_name.rpartition(".")[2]] += 1
+        self._of[event_name.rpartition(".")[2]] += 1
 
     def taken(self) -> dict[str, int]:
         """The counts so far; counting begins anew."""
-        with self._lock:
-            counts, self.of = dict(self.of), Counter()
+        counts, self._of = dict(self._of), Counter()
         return counts

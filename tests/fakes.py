@@ -60,6 +60,9 @@ class InMemoryUserRepository:
         _answer_unless(self.away)
         return self._users.get(username_key(username))
 
+    def all(self) -> Sequence[User]:
+        return list(self._users.values())
+
 
 class InMemoryJobRepository:
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ from chalicelib.api.errors import (
     error_response,
 )
 from chalicelib.domain.errors import InputTooLarge, InvalidInput, JobBackendError, Unavailable
+from chalicelib.observability import request_id
 from chalicelib.operations.registry import described
 
 logger = logging.getLogger(__name__)
@@ -96,24 +97,31 @@ def _answer(error: Exception, view_name: str) -> Response:
 
 def http_edge(request: Request | None, get_response: Callable[[Request | None], Response]) -> Response:
     """Give Chalice's own answers the shape of ours, name the request, and log it. Middleware, the outermost."""
-    response = get_response(request)
-    body = response.body
-    if isinstance(body, dict) and set(body) == {"Code", "Message"}:
-        kept = {name: str(value) for name, value in response.headers.items() if name.lower() != "content-type"}
-        response = bare_problem_response(response.status_code, _chalice_detail(response.status_code, body), kept)
     context = request.context if request is not None else {}
-    request_id = str(context.get("requestId", ""))
-    response.headers["X-Request-Id"] = request_id
-    logger.info(
-        "request",
-        extra={
-            "method": context.get("httpMethod"),
-            "route": context.get("resourcePath"),
-            "status": response.status_code,
-            "request_id": request_id,
-        },
-    )
-    return response
+    this_request = str(context.get("requestId", ""))
+    naming = request_id.set(this_request)
+    try:
+        response = _in_our_shape(get_response(request))
+        response.headers["X-Request-Id"] = this_request
+        logger.info(
+            "request",
+            extra={
+                "method": context.get("httpMethod"),
+                "route": context.get("resourcePath"),
+                "status": response.status_code,
+            },
+        )
+        return response
+    finally:
+        request_id.reset(naming)
+
+
+def _in_our_shape(response: Response) -> Response:
+    body = response.body
+    if not (isinstance(body, dict) and set(body) == {"Code", "Message"}):
+        return response
+    kept = {name: str(value) for name, value in response.headers.items() if name.lower() != "content-type"}
+    return bare_problem_response(response.status_code, _chalice_detail(response.status_code, body), kept)
 
 
 def _chalice_detail(status: int, body: dict[str, str]) -> str:

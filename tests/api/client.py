@@ -1,0 +1,99 @@
+"""The HTTP API over the services of a `World`, entered with Lambda events."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.api import accounts, jobs, service
+from chalicelib.api.edge import http_edge
+from tests.events import api_event
+from tests.factories import World
+
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What API Gateway would send to the caller."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The body, which must be a whole problem of the answer's own status."""
+        assert self.headers["Content-Type"] == PROBLEM
+        body: dict[str, Any] = self.json
+        assert set(body) - {"errors"} == {"title", "status", "code", "detail"}
+        assert body["status"] == self.status
+        assert body["detail"]
+        return body
+
+
+class Api:
+    """A client of the API; ``world`` has the fakes behind it."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
+        services = self.world.services()
+        self.app = Chalice(app_name="job-backend", configure_logs=False)
+        self.app.register_middleware(http_edge, "http")
+        for blueprint in (accounts.blueprint, jobs.blueprint, service.blueprint):
+            self.app.register_blueprint(blueprint(lambda: services))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        token: str | None = None,
+        query: str = "",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Send one request; ``body`` is declared as JSON unless ``headers`` say otherwise."""
+        given = {} if body is None else {"Content-Type": "application/json"}
+        if token is not None:
+            given["Authorization"] = f"Bearer {token}"
+        resource, parameters = self._route(path)
+        event = api_event(
+            method, resource, body=body, headers=given | dict(headers or {}), path_parameters=parameters, query=query
+        )
+        raw = self.app(event | dict(overrides or {}), None)
+        return Answer(status=raw["statusCode"], headers=raw["headers"], text=raw["body"])
+
+    def post(self, path: str, body: Any, *, token: str | None = None) -> Answer:
+        """Send a JSON body."""
+        return self.send("POST", path, json.dumps(body), token=token)
+
+    def get(self, path: str, *, token: str | None = None, query: str = "") -> Answer:
+        return self.send("GET", path, token=token, query=query)
+
+    def logged_in(self, username: str = "ada") -> str:
+        """Register a user; return a token."""
+        credentials = {"username": username, "password": "correct horse"}
+        assert self.post("/register", credentials).status == 201
+        return str(self.post("/login", credentials).json["access_token"])
+
+    def submitted(self, token: str, data: Any = (1, 2, 3), operation: str = "square_sum") -> str:
+        """Submit a job; return its id."""
+        answer = self.post("/jobs", {"data": data, "operation": operation}, token=token)
+        assert answer.status == 202
+        return str(answer.json["job_id"])
+
+    def _route(self, path: str) -> tuple[str, Mapping[str, str]]:
+        for resource in self.app.routes:
+            pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", resource)
+            if found := re.fullmatch(pattern, path):
+                return resource, found.groupdict()
+        return path, {}

@@ -1,0 +1,216 @@
+"""What the API answers to requests it cannot serve: always a problem, never a bare error, and nothing stored."""
+
+import base64
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from chalicelib.api.edge import BODY_MAX_BYTES
+from chalicelib.domain.jobs import Job
+from chalicelib.observability import JsonFormatter
+from tests.api.client import Api
+from tests.events import API_GATEWAY_POST
+from tests.factories import World, make_limits
+
+ROUTES_OF_JOBS = [
+    ("POST", "/jobs"),
+    ("GET", "/jobs"),
+    ("GET", "/jobsList"),
+    ("GET", "/jobs/01900000-0000-7000-8000-000000000000"),
+    ("GET", "/jobs/01900000-0000-7000-8000-000000000000/status"),
+    ("GET", "/jobs/01900000-0000-7000-8000-000000000000/result"),
+]
+
+
+def job_body(data: str) -> str:
+    return f'{{"operation": "square_sum", "data": {data}}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer", "detail"),
+    [
+        ("", 400, None, "not JSON"),
+        ("{", 400, None, "not JSON"),
+        ("nonsense", 400, None, "not JSON"),
+        (job_body("[1,]"), 400, None, "not JSON"),
+        (job_body("[1] trailing"), 400, None, "not JSON"),
+        (job_body("[NaN]"), 400, None, "not JSON"),
+        (job_body("[Infinity]"), 400, None, "not JSON"),
+        (job_body("[-Infinity]"), 400, None, "not JSON"),
+        (job_body("[1e400]"), 422, "#/data/0", "out of range"),
+        ("null", 422, "#", "expected object, got null"),
+        ("[1, 2, 3]", 422, "#", "expected object, got array"),
+        ("{}", 422, "#", "missing required field operation"),
+        ('{"operation": "square_sum"}', 422, "#", "missing required field data"),
+        ('{"data": [1]}', 422, "#", "missing required field operation"),
+        ('{"operation": "square_sum", "data": [1], "priority": 1}', 422, "#", "unknown field priority"),
+        ('{"operation": 7, "data": [1]}', 422, "#/operation", "expected str, got int"),
+        ('{"operation": null, "data": [1]}', 422, "#/operation", "expected str, got null"),
+        ('{"operation": "sqare_sum", "data": [1]}', 422, "#/operation", "did you mean square_sum?"),
+        ('{"operation": "' + "x" * 100_000 + '", "data": [1]}', 422, "#/operation", "there is no such operation"),
+        ('{"operation": "__init__", "data": [1]}', 422, "#/operation", "there is no such operation"),
+        (job_body("null"), 422, "#/data", "expected array, got null"),
+        (job_body('"123"'), 422, "#/data", "expected array, got str"),
+        (job_body('{"0": 1}'), 422, "#/data", "expected array, got object"),
+        (job_body('[1, "2"]'), 422, "#/data/1", "got str"),
+        (job_body("[true]"), 422, "#/data/0", "got bool"),
+        (job_body("[1, null]"), 422, "#/data/1", "got null"),
+        (job_body("[" + "9" * 10_000 + "]"), 422, "#/data/0", "out of range"),
+        (job_body("[" + "9" * 1_001 + "]"), 422, "#/data/0", "more than 1000 digits"),
+        (job_body("[" * 100_000 + "]" * 100_000), 400, None, "nested too deeply"),
+        ("[" * 100_000, 422, "#", "expected object, got array"),
+        ('{"x": ' * 40_000, 422, "#", "unknown field x"),
+        (job_body("[" + "1," * (BODY_MAX_BYTES // 2) + "1]"), 413, None, f"may have {BODY_MAX_BYTES}"),
+    ],
+)
+def test_a_bad_body_is_refused_and_nothing_stored(body: str, status: int, pointer: str | None, detail: str) -> None:
+    api = Api()
+    answer = api.send("POST", "/jobs", body, token=api.logged_in())
+    assert answer.status == status
+    assert detail in answer.problem["detail"]
+    assert len(answer.problem["detail"]) < 500
+    assert [error["pointer"] for error in answer.problem.get("errors", [])] == ([pointer] if pointer else [])
+    assert not api.world.jobs.all()
+    assert not api.world.queue.messages
+
+
+def test_data_over_the_limit_is_refused_with_both_sizes() -> None:
+    api = Api(World(limits=make_limits(data_max_bytes=10)))
+    answer = api.send("POST", "/jobs", job_body("[1,2,3,4,5]"), token=api.logged_in())
+    assert answer.status == 413
+    assert answer.problem["code"] == "INPUT_TOO_LARGE"
+    assert answer.problem["detail"] == "data takes 11 bytes as JSON, and a job may have 10"
+    assert not api.world.jobs.all()
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
+def test_another_content_type_is_refused(content_type: str) -> None:
+    api = Api()
+    answer = api.send("POST", "/jobs", job_body("[1]"), token=api.logged_in(), headers={"Content-Type": content_type})
+    assert answer.status == 415
+    assert "Content-Type: application/json" in answer.problem["detail"]
+    assert not api.world.jobs.all()
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_json_is_accepted_however_it_is_declared(content_type: str) -> None:
+    api = Api()
+    answer = api.send("POST", "/jobs", job_body("[1]"), token=api.logged_in(), headers={"Content-Type": content_type})
+    assert answer.status == 202
+
+
+def test_a_body_that_is_not_even_text_is_refused() -> None:
+    api = Api()
+    encoded = base64.b64encode(b'{"operation": "\xff\xfe", "data": []}').decode()
+    answer = api.send("POST", "/jobs", encoded, token=api.logged_in(), overrides={"isBase64Encoded": True})
+    assert answer.status == 400
+    assert answer.problem["code"] == "MALFORMED_BODY"
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES_OF_JOBS)
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Basic YWRhOmFkYQ==", "Bearer a b", "nonsense", "Bearer nonsense"]
+)
+def test_without_a_token_that_holds_no_job_call_does_anything(method: str, path: str, header: str | None) -> None:
+    world = World()
+    world.hits.away = world.jobs.away = True
+    headers = {} if header is None else {"Authorization": header}
+    answer = Api(world).send(method, path, job_body("[1]"), headers=headers)
+    assert answer.status == 401
+    assert answer.problem["code"] == "NOT_AUTHENTICATED"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  ", ""])
+def test_the_scheme_may_be_in_any_case_or_missing(scheme: str) -> None:
+    api = Api()
+    token = api.logged_in()
+    assert api.send("GET", "/jobs", headers={"Authorization": scheme + token}).status == 200
+
+
+def test_the_quota_for_submitting_is_not_that_for_reading() -> None:
+    api = Api(World(submit_quota=1, read_quota=2))
+    token = api.logged_in()
+    job_id = api.submitted(token)
+    refused = api.post("/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    assert refused.status == 429
+    assert refused.problem["code"] == "RATE_LIMITED"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert len(api.world.jobs.all()) == 1
+    assert api.get(f"/jobs/{job_id}", token=token).status == 200
+    assert api.get("/jobs", token=token).status == 200
+    assert api.get(f"/jobs/{job_id}/status", token=token).status == 429
+    assert api.get("/jobs", token=api.logged_in("bob")).status == 200
+    api.world.clock.advance(seconds=int(refused.headers["Retry-After"]))
+    api.submitted(token)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES_OF_JOBS)
+@pytest.mark.parametrize("away", ["hits", "jobs"])
+def test_without_its_tables_a_job_call_is_503(method: str, path: str, away: str) -> None:
+    api = Api()
+    token = api.logged_in()
+    getattr(api.world, away).away = True
+    answer = api.send(method, path, job_body("[1]"), token=token)
+    assert answer.status == 503
+    assert answer.problem["code"] == "UNAVAILABLE"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert not api.world.jobs.all()
+    assert not api.world.queue.messages
+
+
+def test_without_the_queue_nothing_is_half_done() -> None:
+    api = Api()
+    token = api.logged_in()
+    api.world.queue.away = True
+    answer = api.post("/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    assert answer.status == 503
+    assert answer.problem["code"] == "UNAVAILABLE"
+    assert not api.world.jobs.all()
+    api.world.queue.away = False
+    api.submitted(token)
+
+
+def test_a_fault_of_ours_is_a_problem_and_its_cause_in_the_log_under_the_request_id(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caplog.handler, "formatter", JsonFormatter())
+    api = Api()
+    token = api.logged_in()
+
+    def broken(job: Job) -> None:  # noqa: ARG001 - named as the port has it
+        message = "secret detail"
+        raise ZeroDivisionError(message)
+
+    api.world.jobs.add = broken  # type: ignore[method-assign]
+    with caplog.at_level(logging.ERROR):
+        answer = api.post("/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    assert answer.status == 500
+    assert answer.problem["code"] == "INTERNAL_SERVER_ERROR"
+    assert "secret detail" not in answer.text
+    assert answer.headers["X-Request-Id"] == API_GATEWAY_POST["requestContext"]["requestId"]
+    (logged,) = [line for line in map(json.loads, caplog.text.splitlines()) if line["level"] == "ERROR"]
+    assert "secret detail" in logged["exception"]
+    assert logged["request_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/jobs"), ("PUT", "/login"), ("GET", "/register")])
+def test_the_frameworks_own_refusals_have_the_same_shape(method: str, path: str) -> None:
+    answer = Api().send(method, path)
+    assert answer.status == 405
+    assert answer.problem["code"] == "METHOD_NOT_ALLOWED"
+
+
+def test_passwords_and_tokens_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    api = Api()
+    with caplog.at_level(logging.DEBUG):
+        token = api.logged_in()
+        api.post("/login", {"username": "ada", "password": "incorrect horse"})
+        api.submitted(token)
+        api.get("/jobs", token=token + "x")
+    logged: list[Any] = [json.dumps(record.__dict__, default=str) for record in caplog.records]
+    assert len(logged) >= 5, "each request has its line"
+    for secret in ("correct horse", "incorrect horse", token):
+        assert not [line for line in logged if secret in line]

@@ -1,0 +1,36 @@
+import uuid
+from datetime import UTC, datetime
+
+from chalicelib.adapters.system import SystemClock, SystemIds
+from chalicelib.domain.jobs import parsed_job_id
+
+
+def test_the_clock_is_in_utc_and_has_the_milliseconds_that_rows_keep() -> None:
+    now = SystemClock().now()
+    assert now.tzinfo is UTC
+    assert now.microsecond % 1000 == 0
+    assert abs((datetime.now(UTC) - now).total_seconds()) < 60
+
+
+def test_job_ids_are_uuids_of_version_7_made_now() -> None:
+    before_ms = int(SystemClock().now().timestamp() * 1000)
+    job_id = SystemIds().new_job_id()
+    after_ms = int(SystemClock().now().timestamp() * 1000)
+    parsed = uuid.UUID(job_id)
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
+    assert before_ms <= parsed.int >> 80 <= after_ms
+    assert parsed_job_id(job_id) == job_id
+
+
+def test_job_ids_sort_as_they_were_made_and_differ() -> None:
+    ids = SystemIds()
+    made = [ids.new_job_id() for _ in range(10_000)]
+    assert len(set(made)) == len(made)
+    # Their first 60 bits are the time to a quarter of a microsecond; within that the order is chance.
+    assert [each[:18] for each in made] == sorted(each[:18] for each in made)
+
+
+def test_user_and_token_ids_are_random() -> None:
+    ids = SystemIds()
+    assert uuid.UUID(ids.new_user_id()).version == uuid.UUID(ids.new_token_id()).version == 4
+    assert ids.new_user_id() != ids.new_user_id()
