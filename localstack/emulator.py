@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +60,15 @@ def running_emulator(*, enforce_iam: bool = True) -> Iterator[str]:
             _stop(process)
 
 
+def is_ready(endpoint_url: str) -> bool:
+    """Tell whether an emulator answers there; the address of the question is LocalStack's, and MiniStack's too."""
+    try:
+        with urllib.request.urlopen(f"{endpoint_url.rstrip('/')}/_localstack/health", timeout=2):  # noqa: S310 - an emulator's
+            return True
+    except (OSError, ValueError):
+        return False
+
+
 def _environment(folder: str, port: int, *, enforce_iam: bool) -> dict[str, str]:
     """Return the child's whole environment: the caller's AWS settings must not reach the functions."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
@@ -99,11 +107,9 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        try:
-            with urllib.request.urlopen(f"{url}/_localstack/health", timeout=1):  # noqa: S310 - our own child
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        if is_ready(url):
+            return
+        time.sleep(0.05)
     message = f"MiniStack did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"
     raise EmulatorError(message)
 

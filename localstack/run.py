@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.serving import BaseWSGIServer
 
-from localstack.emulator import EmulatorError, running_emulator
+from localstack.emulator import EmulatorError, is_ready, running_emulator
 from localstack.front import forward_to, front_server
 from localstack.packaging import (
     ZIP_NAME,
@@ -32,6 +32,7 @@ from localstack.packaging import (
 from localstack.stack import DeployedStack, StackError, clients, deploy
 
 DEFAULT_PORT = 8000
+PORT_MAX = 65_535
 T = TypeVar("T")
 
 TRY_IT = """
@@ -60,13 +61,14 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
     Bring the product up; give the server of its API, bound and not yet serving.
 
     Raises:
-        RunError: The port is taken or ``AWS_ENDPOINT_URL`` is AWS itself.
+        RunError: The port is taken, or ``AWS_ENDPOINT_URL`` is AWS itself or answers nothing.
     """
     with ExitStack() as resources:
         server = resources.enter_context(_bound(port))
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        _refuse_aws(endpoint)
         embedded = not endpoint
+        if not embedded:
+            _check_emulator(endpoint)
         if embedded:
             endpoint = _timed("Starting MiniStack", lambda: resources.enter_context(running_emulator()))
         forward_to(server, _deployed(endpoint, embedded=embedded).api_url)
@@ -97,11 +99,22 @@ def _bound(port: int) -> Iterator[BaseWSGIServer]:
         server.server_close()
 
 
-def _refuse_aws(endpoint: str) -> None:
+def _check_emulator(endpoint: str) -> None:
     host = urlsplit(endpoint).hostname or ""
     if host.endswith(("amazonaws.com", "amazonaws.com.cn", "api.aws")):
         message = f"AWS_ENDPOINT_URL is AWS itself ({endpoint}); the local stack runs on emulators only"
         raise RunError(message)
+    if not is_ready(endpoint):
+        message = f"nothing answers at AWS_ENDPOINT_URL ({endpoint}); start that emulator, or unset it to use MiniStack"
+        raise RunError(message)
+
+
+def _wanted_port() -> int:
+    text = os.environ.get("PORT", "") or str(DEFAULT_PORT)
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= PORT_MAX):
+        message = f"PORT must be a number from 0 to {PORT_MAX}, not {text}"
+        raise RunError(message)
+    return int(text)
 
 
 def _timed(what: str, step: Callable[[], T]) -> T:
@@ -133,7 +146,7 @@ def main() -> int:
     """Serve until told to stop; return the exit status."""
     stop_on_signals()
     try:
-        with local_api(int(os.environ.get("PORT", DEFAULT_PORT))) as server:
+        with local_api(_wanted_port()) as server:
             url = f"http://localhost:{server.port}"
             _say(f"Ready on {url}")
             _say(TRY_IT.format(url=url))

@@ -1,0 +1,97 @@
+"""What the end-to-end suites share: the packaged product, and the local runner as ``make run`` starts it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localstack.packaging import package
+from tests.aws import PROJECT
+
+READY = re.compile(r"^Ready on (http://localhost:\d+)$")
+
+
+class Runner:
+    """The local runner on a free port. What it is to see of the environment's AWS settings is given to it."""
+
+    def __init__(self, **environment: str) -> None:
+        self.output: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "localstack.run"],
+            cwd=PROJECT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+            | {"PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def wait_until_ready(self) -> str:
+        """The URL of the API."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line)
+            if ready := READY.match(line):
+                return ready[1]
+        pytest.fail(f"the runner ended with {self.process.wait()}:\n{''.join(self.output)}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Its exit status."""
+        self.process.send_signal(number)
+        with self.process:
+            return self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[str]:
+    """The URL of the product, deployed to an emulator of its own that enforces the functions' policies."""
+    runner = Runner()
+    try:
+        yield runner.wait_until_ready()
+    finally:
+        runner.stop()
+
+
+@pytest.fixture(scope="session")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the deployment zip and the rendered template."""
+    folder = tmp_path_factory.mktemp("packaged")
+    package("local", folder)
+    return folder
+
+
+def call(
+    api: str, method: str, path: str, *, body: Any = None, text: str | None = None, token: str = ""
+) -> tuple[int, Any]:
+    """One request, with ``body`` as JSON or ``text`` as it is; the status and the JSON of the answer."""
+    sent = text if body is None else json.dumps(body)
+    request = urllib.request.Request(
+        api + path,
+        method=method,
+        data=None if sent is None else sent.encode(),
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def logged_in(api: str, username: str) -> str:
+    """Register a user; return a token."""
+    credentials = {"username": username, "password": "yourpassword"}
+    assert call(api, "POST", "/register", body=credentials)[0] == 201
+    status, answer = call(api, "POST", "/login", body=credentials)
+    assert status == 200
+    return str(answer["access_token"])

@@ -1,0 +1,181 @@
+"""What ``chalice package`` makes: the zip, and the template with ours merged in."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.config import Settings
+from localstack.packaging import TEMPLATE_NAME, ZIP_NAME, without_dependencies
+from tests.aws import PROJECT
+
+PACKAGE_MAX_BYTES = 5_000_000
+
+
+@pytest.fixture(scope="module")
+def template(packaged: Path) -> dict[str, Any]:
+    rendered: dict[str, Any] = json.loads((packaged / TEMPLATE_NAME).read_text())
+    return rendered
+
+
+def properties(template: dict[str, Any], resource: str) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"][resource]["Properties"]
+    return found
+
+
+def test_lambda_enters_the_handlers_there_are(template: dict[str, Any]) -> None:
+    handlers = {
+        name: resource["Properties"]["Handler"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert handlers == {"APIHandler": "app.app", "Consume": "app.consume"}
+
+
+def test_the_timeouts_fit_into_each_other(template: dict[str, Any]) -> None:
+    consume_s = properties(template, "Consume")["Timeout"]
+    lease_s = int(properties(template, "Consume")["Environment"]["Variables"]["JOB_LEASE_S"])
+    visibility_s = properties(template, "JobsQueue")["VisibilityTimeout"]
+    assert properties(template, "APIHandler")["Timeout"] <= 29, "API Gateway waits no longer"
+    assert visibility_s >= 6 * consume_s, "as AWS asks of a queue that drives a function"
+    assert consume_s < lease_s < visibility_s, "a lease outlives its attempt and ends before the message comes back"
+
+
+def test_the_queue_drives_the_consumer_one_message_at_a_time(template: dict[str, Any]) -> None:
+    """
+    Of a batch that fails, all messages come back; with one message a batch nothing is computed for another's fault.
+    """
+    (source,) = properties(template, "Consume")["Events"].values()
+    assert source["Type"] == "SQS"
+    assert source["Properties"]["Queue"] == {"Fn::Sub": "${JobsQueue.Arn}"}
+    assert source["Properties"]["BatchSize"] == 1
+
+
+def test_what_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
+    redrive = properties(template, "JobsQueue")["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetterQueue", "Arn"]}
+    attempts = int(properties(template, "Consume")["Environment"]["Variables"]["JOB_MAX_ATTEMPTS"])
+    assert redrive["maxReceiveCount"] > attempts, "every attempt a job has left gets its delivery"
+    kept_s = properties(template, "JobsDeadLetterQueue")["MessageRetentionPeriod"]
+    assert kept_s > properties(template, "JobsQueue")["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize("function", ["APIHandler", "Consume"])
+def test_every_setting_is_set_and_none_besides(template: dict[str, Any], function: str) -> None:
+    own = properties(template, function)["Environment"]["Variables"]
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert set(own) | set(shared) == {field.name.upper() for field in fields(Settings)}
+
+
+def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield name, statement
+
+
+def test_no_function_may_do_more_than_it_is_for(template: dict[str, Any]) -> None:
+    for role, statement in policies(template):
+        assert statement["Effect"] == "Allow"
+        assert "*" not in json.dumps(statement["Action"]), role
+        # All log groups of the stack: a group's name carries an id that is not known before.
+        assert "*" not in json.dumps(statement["Resource"]).replace("-*", ""), role
+    reaches = {
+        role: {action for name, statement in policies(template) if name == role for action in statement["Action"]}
+        for role, _ in policies(template)
+    }
+    assert not {action for action in reaches["ConsumeRole"] if action.startswith(("ssm", "dynamodb:Put"))}
+
+
+def test_every_aws_call_in_the_code_is_allowed_and_nothing_else(template: dict[str, Any]) -> None:
+    adapters = "".join(path.read_text() for path in (PROJECT / "chalicelib" / "adapters").rglob("*.py"))
+    services = {
+        "dynamodb": r"(get_item|put_item|update_item|delete_item|query)",
+        "sqs": "(send_message)",
+        "ssm": "(get_parameter)",
+    }
+    called = {
+        f"{service}:{operation.title().replace('_', '')}"
+        for service, pattern in services.items()
+        for operation in re.findall(rf"client\.{pattern}\(", adapters)
+    }
+    every_call = set(re.findall(r"client\.(\w+)\(", adapters))
+    assert len(called) == len(every_call - {"client"}), "a call this test does not know"
+    allowed = {action for _, statement in policies(template) for action in statement["Action"]}
+    for_lambda_itself = {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    assert allowed - for_lambda_itself == called
+
+
+def test_nothing_secret_is_in_the_template(packaged: Path) -> None:
+    text = (packaged / TEMPLATE_NAME).read_text()
+    assert not re.findall(r"(?i)(secret|password)[\"']?\s*:", text)
+    assert "signing-key" in text, "the name of the parameter, never its value"
+
+
+def test_the_zip_holds_every_dependency_and_is_small(packaged: Path) -> None:
+    """Chalice only warns when it finds no wheel."""
+    pinned = {
+        line.partition("==")[0]
+        for line in (PROJECT / "requirements.txt").read_text().splitlines()
+        if "==" in line and not line.startswith("#")
+    }
+    with zipfile.ZipFile(packaged / ZIP_NAME) as content:
+        names = content.namelist()
+    held = {name.partition("-")[0].replace("_", "-").lower() for name in names if ".dist-info/" in name}
+    assert pinned == held
+    assert not [name for name in names if name.startswith(("boto", "tests/", "localstack/", ".chalice"))]
+    assert (packaged / ZIP_NAME).stat().st_size < PACKAGE_MAX_BYTES
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the zip's wheels are for Linux on x86-64")
+def test_the_zip_answers_with_nothing_else_beside_it(packaged: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(packaged / ZIP_NAME) as content:
+        content.extractall(tmp_path)
+    script = """
+import sys
+sys.path[:0] = [sys.argv[1]]
+import app
+event = {"httpMethod": "GET", "resource": "/operations", "headers": {}, "multiValueHeaders": {}, "body": None,
+         "requestContext": {"httpMethod": "GET", "resourcePath": "/operations", "requestId": "1"},
+         "pathParameters": None, "multiValueQueryStringParameters": None, "stageVariables": None}
+answer = app.app(event, None)
+assert answer["statusCode"] == 200, answer
+import argon2, passlib.context, jwt, msgspec, chalicelib.adapters.tokens
+assert all(each.__file__.startswith(sys.argv[1]) for each in (argon2, passlib.context, jwt, msgspec, app))
+"""
+    variables = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
+    names = {field.name.upper(): "any" for field in fields(Settings)}
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-B", "-c", script, str(tmp_path)],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **names, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_dependencies_only_our_code_and_chalice_are_left(packaged: Path, tmp_path: Path) -> None:
+    """For an emulator on a machine that cannot load Lambda's wheels."""
+    target = tmp_path / "own.zip"
+    without_dependencies(packaged / ZIP_NAME, target)
+    with zipfile.ZipFile(packaged / ZIP_NAME) as whole, zipfile.ZipFile(target) as own:
+        assert {name.partition("/")[0] for name in own.namelist()} == {"app.py", "chalicelib", "chalice"}
+        assert own.read("app.py") == whole.read("app.py")

@@ -1,0 +1,122 @@
+"""The life of the local runner: what it says, what it leaves behind."""
+
+import signal
+import socket
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Runner, call, logged_in
+
+
+def refusal(**environment: str) -> str:
+    """What a runner that cannot run says."""
+    runner = Runner(**environment)
+    output, _ = runner.process.communicate(timeout=20)
+    assert runner.process.returncode == 1
+    assert "Traceback" not in output
+    return output
+
+
+def test_a_taken_port_is_said_with_the_remedy() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        output = refusal(PORT=str(port))
+    assert f"port {port} is taken; choose another, for example: make run PORT={port + 1}" in output
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", "8000.5"])
+def test_a_port_that_is_none_is_said(port: str) -> None:
+    assert f"PORT must be a number from 0 to 65535, not {port}" in refusal(PORT=port)
+
+
+def test_aws_itself_is_not_touched() -> None:
+    assert "AWS_ENDPOINT_URL is AWS itself" in refusal(AWS_ENDPOINT_URL="https://dynamodb.eu-central-1.amazonaws.com")
+
+
+def test_an_emulator_that_does_not_answer_is_said() -> None:
+    assert "nothing answers at AWS_ENDPOINT_URL (http://127.0.0.1:9)" in refusal(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+
+def test_another_emulator_is_used_and_keeps_what_it_has(ministack: str) -> None:
+    first = Runner(AWS_ENDPOINT_URL=ministack)
+    try:
+        logged_in(first.wait_until_ready(), "ada")
+    finally:
+        assert first.stop() == 0
+    second = Runner(AWS_ENDPOINT_URL=ministack)
+    try:
+        api = second.wait_until_ready()
+        assert not [line for line in second.output if "MiniStack" in line], "it starts none of its own"
+        assert call(api, "POST", "/login", body={"username": "ada", "password": "yourpassword"})[0] == 200
+    finally:
+        second.stop()
+
+
+def children_of(pid: int) -> set[int]:
+    """All processes below ``pid``."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in found | {pid}} - found:
+        found |= more
+    return found
+
+
+def wait_until_gone(pid: int) -> None:
+    state = Path(f"/proc/{pid}/stat")
+    for _ in range(200):
+        if not state.exists():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"process {pid} is still there: {state.read_text()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_runner_leaves_no_process_and_no_file(number: signal.Signals) -> None:
+    """Also when it is killed outright: the emulator notices and ends itself."""
+    before = set(Path(tempfile.gettempdir()).glob("job-backend-*"))
+    runner = Runner()
+    api = runner.wait_until_ready()
+    assert call(api, "GET", "/health")[0] == 200
+    started = children_of(runner.process.pid)
+    assert len(started) >= 2, "the emulator and a Lambda worker"
+    status = runner.stop(number)
+    assert status == (-signal.SIGKILL if number is signal.SIGKILL else 0)
+    for pid in started:
+        wait_until_gone(pid)
+    assert not set(Path(tempfile.gettempdir()).glob("job-backend-*")) - before
+
+
+def test_a_runner_stopped_while_it_starts_leaves_nothing_either() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("job-backend-*"))
+    runner = Runner()
+    assert runner.process.stdout is not None
+    assert runner.process.stdout.read(len("Starting MiniStack")) == "Starting MiniStack"
+    time.sleep(0.5)
+    started = children_of(runner.process.pid)
+    assert runner.stop() == 0
+    for pid in started:
+        wait_until_gone(pid)
+    assert not set(Path(tempfile.gettempdir()).glob("job-backend-*")) - before
+
+
+def test_two_runners_at_once_do_not_meet() -> None:
+    runners = [Runner(), Runner()]
+    try:
+        urls = [runner.wait_until_ready() for runner in runners]
+        for url in urls:
+            logged_in(url, "ada")
+    finally:
+        for runner in runners:
+            runner.stop()
+    assert urls[0] != urls[1]
