@@ -34,7 +34,7 @@ test: $(INSTALLED) ## Run all tests, with coverage
 	@$(BIN)/python -m pytest --cov
 	@$(BIN)/coverage report --include='chalicelib/domain/*,chalicelib/services/*' --fail-under=100
 
-test-fast: $(INSTALLED) ## Run the tests that need no emulator
+test-fast: $(INSTALLED) ## Run the quick tests: unit and API
 	@$(BIN)/python -m pytest tests/unit tests/api
 
 lint: $(INSTALLED) ## Check style, types, layers and the template

@@ -2,10 +2,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.domain.errors import Conflict, Unavailable
 from chalicelib.domain.users import User, UserId
-from tests.contract.conftest import Ports
+from tests.contract.conftest import Aws, Ports
 from tests.factories import make_user
 
 
@@ -47,6 +48,12 @@ def test_a_registration_whose_response_was_lost_counts(lossy_ports: Ports) -> No
     assert lossy_ports.users.find("ada") == ada
     with pytest.raises(Conflict):
         lossy_ports.users.add(replace(ada, user_id=UserId("another")))
+
+
+def test_a_table_that_is_not_there_is_the_operators_business(aws: Aws) -> None:
+    aws.dynamodb.delete_table(TableName=aws.users_table)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        aws.ports().users.add(make_user())
 
 
 def test_without_the_table_nobody_is_found_or_added(away_ports: Ports) -> None:
