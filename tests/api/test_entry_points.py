@@ -79,6 +79,19 @@ def test_a_job_from_registration_to_result_and_what_each_step_costs(calls: Count
     assert calls.taken() == {"UpdateItem": 1, "Query": 1}
 
 
+def test_with_the_queue_away_a_submit_is_refused_and_its_row_taken_back(
+    calls: CountedCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("POST", "/register", CREDENTIALS)
+    token = call("POST", "/login", CREDENTIALS)[1]["access_token"]
+    calls.taken()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9")
+    status, problem = call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    assert (status, problem["code"]) == (503, "UNAVAILABLE")
+    assert calls.taken() == {"UpdateItem": 1, "PutItem": 1, "SendMessage": 1, "DeleteItem": 1}
+    assert call("GET", "/jobs", token=token)[1] == {"jobs": [], "next_cursor": None}
+
+
 def test_refusals_cost_nothing_or_one_call(calls: CountedCalls) -> None:
     assert call("GET", "/jobs", token="nonsense")[0] == 401
     assert calls.taken() == {"GetParameter": 1}
