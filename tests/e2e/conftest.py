@@ -88,6 +88,21 @@ def call(
             return error.code, json.loads(error.read())
 
 
+def shell(script: str, api: str, folder: Path) -> str:
+    """What a script of the documentation prints, run as it stands in ``folder`` against ``api``."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "API": api},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def logged_in(api: str, username: str) -> str:
     """Register a user; return a token."""
     credentials = {"username": username, "password": "yourpassword"}

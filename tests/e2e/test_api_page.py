@@ -1,12 +1,11 @@
 """``docs/api.md`` is true: its commands are run in order, and each answer must be the one that stands below it."""
 
 import doctest
-import os
 import re
-import subprocess
 from pathlib import Path
 
 from tests.aws import PROJECT
+from tests.e2e.conftest import shell
 
 BLOCK = re.compile(r"^```(bash|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 MARK = "---- example"
@@ -25,17 +24,7 @@ def test_the_examples_of_the_api_page_give_what_it_says(api: str, tmp_path: Path
             expected.append((command, answer))
     assert len(expected) > 10
 
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(script)],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "API": api},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = done.stdout.split(f"\n{MARK}\n")[1:]
+    answers = shell("\n".join(script), api, tmp_path).split(f"\n{MARK}\n")[1:]
     checker = doctest.OutputChecker()
     for (command, wanted), given in zip(expected, answers, strict=True):
         assert checker.check_output(wanted, given.rstrip("\n") + "\n", doctest.ELLIPSIS), f"{command}\n{given}"

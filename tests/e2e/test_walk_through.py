@@ -7,26 +7,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.aws import PROJECT
-from tests.e2e.conftest import call, logged_in
+from tests.e2e.conftest import call, logged_in, shell
 
 
-def test_the_walk_through_of_the_readme_gives_14_and_36(api: str) -> None:
+def test_the_walk_through_of_the_readme_gives_14_and_36(api: str, tmp_path: Path) -> None:
     block = re.search(r"<!-- walk-through: .*? -->\n```bash\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
     assert block
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block[1]],
-        env={"PATH": os.environ["PATH"], "API": api},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in shell(block[1], api, tmp_path).splitlines()]
     assert lines[0]["username"] == "yourname"
     assert lines[1:] == [{"status": "SUCCESS", "result": 14}, {"status": "SUCCESS", "result": 36}]
 
