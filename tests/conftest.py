@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from localstack.emulator import running_emulator
+
+settings.register_profile("the same every time", derandomize=True, database=None, deadline=None)
+settings.load_profile("the same every time")
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ are added without the error that grows with the length of a list.
 import math
 from collections.abc import Sequence
 
+from chalicelib.domain.errors import JobFailed
+
 INTEGER_MAX_DIGITS = 1000
 """
 Decimal digits an integer of a job's data may have.
@@ -24,18 +26,22 @@ def power_sum(numbers: Sequence[int | float], exponent: int) -> int | float:
     """
     Sum of the ``exponent``-th powers of finite numbers.
 
-    An empty sequence gives the integer 0. Integers alone give the exact integer. With a float among them the result is
-    the float nearest to the exact sum of the powers (`math.fsum`), whatever their order and however they cancel.
+    An empty sequence gives the integer 0. Integers alone give the exact integer. With a float among them each power is
+    rounded to a float, and their sum is rounded once (`math.fsum`), whatever their order and however they cancel.
 
     Raises:
-        OverflowError: A float is involved, and a power or the sum is beyond the largest float.
+        JobFailed: A float is involved, and a power, the sum, or a sum on the way there is beyond the largest float.
 
     >>> power_sum([10**20, 1], 2)
     10000000000000000000000000000000000000001
     >>> power_sum([0.1] * 10, 1)
     1.0
     """
-    powers = [number**exponent for number in numbers]
-    if any(isinstance(power, float) for power in powers):
-        return math.fsum(powers)
+    try:
+        powers = [number**exponent for number in numbers]
+        if any(isinstance(power, float) for power in powers):
+            return math.fsum(powers)
+    except OverflowError as overflow:
+        detail = "the result is beyond the largest float"
+        raise JobFailed(detail) from overflow
     return sum(powers)

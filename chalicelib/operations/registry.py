@@ -82,11 +82,7 @@ class TypedOperation:
 
     def run(self, data_json: str) -> str:
         """Compute the result as JSON text; see `chalicelib.ports.Operation`."""
-        try:
-            result = self.function(self.decoder.decode(data_json.encode()))
-        except OverflowError as overflow:
-            detail = "the result is beyond the largest float"
-            raise JobFailed(detail) from overflow
+        result = self.function(self.decoder.decode(data_json.encode()))
         try:
             # The standard library's encoder, because msgspec writes NaN and infinity as null.
             return json.dumps(msgspec.to_builtins(result), allow_nan=False, separators=(",", ":"))

@@ -131,7 +131,6 @@ def test_the_largest_accepted_integers_have_a_result() -> None:
         ("float('nan')", "no JSON form"),
         ("[float('inf')]", "no JSON form"),
         ("10 ** 5000", "no JSON form"),
-        ("1e200 ** 2", "beyond the largest float"),
     ],
 )
 def test_a_result_that_is_no_number_fails_the_job(result: str, complaint: str) -> None:
