@@ -1,12 +1,15 @@
 """The local address of the API: passes each request on to the emulator's API Gateway, whose own URLs are long."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import TYPE_CHECKING
 
+from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = "127.0.0.1"
@@ -30,19 +33,43 @@ def front_server(port: int) -> BaseWSGIServer:
     return make_server(HOST, port, _starting, threaded=True, request_handler=_QuietHandler)
 
 
-def forward_to(server: BaseWSGIServer, api_url: str) -> None:
-    """Pass all requests on to ``api_url`` from now on."""
-    server.app = _forwarding(api_url)
+def forward_to(server: BaseWSGIServer, api_url: str, *, stage: str) -> None:
+    """
+    Pass all requests on to ``api_url``, the URL of the API's ``stage``, from now on.
+
+    As behind a custom domain of API Gateway, callers see no stage: it is taken out of each answer's ``Location``.
+    """
+    server.app = _forwarding(api_url, f"/{stage}")
 
 
-def _forwarding(api_url: str) -> "WSGIApplication":
+def _forwarding(api_url: str, stage_path: str) -> "WSGIApplication":
     proxy = ProxyMiddleware(_starting, {}, timeout=API_GATEWAY_TIMEOUT_S + 1)
     options = {"target": api_url, "remove_prefix": True, "host": "<auto>", "headers": {}, "ssl_context": None}
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        return proxy.proxy_to(options, environ["PATH_INFO"], "/")(environ, start_response)
+        def answer(
+            status: str, headers: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None, /
+        ) -> Callable[[bytes], object]:
+            seen = [(name, value.removeprefix(stage_path) if name == "Location" else value) for name, value in headers]
+            return start_response(status, seen, exc_info)
+
+        if "wsgi.input_terminated" in environ:
+            try:
+                _end_chunks(environ)
+            except OSError:
+                return BadRequest("the chunks of the body are malformed")(environ, start_response)
+        # The path as it was sent: decoded and encoded again, some would be another path.
+        path = environ["RAW_URI"].partition("?")[0]
+        return proxy.proxy_to(options, path, "/")(environ, answer)
 
     return application
+
+
+def _end_chunks(environ: "WSGIEnvironment") -> None:
+    """Give a body sent in chunks its length, without which the proxy passes it on with no end."""
+    body = environ["wsgi.input"].read()
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ["wsgi.input"] = BytesIO(body)
 
 
 def _starting(_environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

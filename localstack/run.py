@@ -29,7 +29,7 @@ from localstack.packaging import (
     runs_lambda_wheels,
     without_dependencies,
 )
-from localstack.stack import DeployedStack, StackError, clients, deploy
+from localstack.stack import STAGE, DeployedStack, StackError, clients, deploy
 
 DEFAULT_PORT = 8000
 PORT_MAX = 65_535
@@ -71,7 +71,7 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
             _check_emulator(endpoint)
         if embedded:
             endpoint = _timed("Starting MiniStack", lambda: resources.enter_context(running_emulator()))
-        forward_to(server, _deployed(endpoint, embedded=embedded).api_url)
+        forward_to(server, _deployed(endpoint, embedded=embedded).api_url, stage=STAGE)
         _say(f"AWS endpoint {endpoint}")
         yield server
 
@@ -150,12 +150,13 @@ def main() -> int:
             url = f"http://localhost:{server.port}"
             _say(f"Ready on {url}")
             _say(TRY_IT.format(url=url))
-            server.serve_forever()
+            server.serve_forever()  # which takes a KeyboardInterrupt for its end
     except KeyboardInterrupt:
-        _say("Stopped.")
+        pass  # stopped while starting
     except FAULTS as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    _say("Stopped.")
     return 0
 
 

@@ -14,6 +14,8 @@ from localstack.packaging import TEMPLATE_NAME, ZIP_NAME
 STACK_NAME = "job-backend-local"
 BUCKET = "job-backend-local-code"
 REGION = "us-east-1"
+STAGE = "api"
+"""Of API Gateway; ``.chalice/config.json`` names it."""
 WAIT = {"Delay": 1, "MaxAttempts": 300}
 
 
@@ -65,7 +67,7 @@ def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
             raise StackError(_reasons(cloudformation)) from failed
     stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    path = f"restapis/{outputs['RestAPIId']}/api/_user_request_"
+    path = f"restapis/{outputs['RestAPIId']}/{STAGE}/_user_request_"
     return DeployedStack(api_url=f"{endpoint_url.rstrip('/')}/{path}", outputs=outputs)
 
 

@@ -27,11 +27,13 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
     @answers_problems
     def submit_job() -> Response:
         owner_id = admitted_user(services(), routes.current_request, services().submit_limit)
-        wanted = json_body(routes.current_request, JobRequest)
+        request = routes.current_request
+        wanted = json_body(request, JobRequest)
         job = services().jobs.submit(owner_id, operation=wanted.operation, data_json=bytes(wanted.data))
         job_id = job.key.job_id
-        accepted = AcceptedJob(job_id=job_id, status=job.status)
-        return json_response(accepted, status=202, headers={"Location": f"/jobs/{job_id}"})
+        # Below the path that the caller used, which on AWS begins with the stage or a domain's base path.
+        location = f"{request.context['path'].rstrip('/')}/{job_id}"
+        return json_response(AcceptedJob(job_id=job_id, status=job.status), status=202, headers={"Location": location})
 
     @routes.route("/jobs", methods=["GET"], content_types=ANY_CONTENT_TYPE)
     @routes.route("/jobsList", methods=["GET"], content_types=ANY_CONTENT_TYPE)

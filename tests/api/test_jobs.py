@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from chalicelib.domain.jobs import JobKey, Lease, parsed_job_id
@@ -24,10 +26,25 @@ def test_a_submitted_job_is_accepted_queued_and_pending() -> None:
     assert answer.status == 202
     job_id = answer.json["job_id"]
     assert answer.json == {"job_id": job_id, "status": "PENDING"}
-    assert answer.headers["Location"] == f"/jobs/{job_id}"
+    assert answer.headers["Location"] == f"/api/jobs/{job_id}", "as API Gateway's own domain has it, stage included"
     assert list(api.world.queue.messages) == [key_of(token, job_id)]
     assert api.get(f"/jobs/{job_id}/status", token=token).json == {"status": "PENDING"}
     assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "PENDING", "result": None}
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/", "/base/path/jobs"])
+def test_the_location_is_below_the_path_that_the_caller_used(path: str) -> None:
+    """Behind a custom domain there is no stage; there may be a base path."""
+    api = Api()
+    event = api_event(
+        "POST",
+        "/jobs",
+        body='{"data": [1], "operation": "square_sum"}',
+        headers={"Authorization": f"Bearer {api.logged_in()}"},
+    )
+    event["requestContext"]["path"] = path
+    answer = api.app(event, None)
+    assert answer["headers"]["Location"] == f"{path.rstrip('/')}/{json.loads(answer['body'])['job_id']}"
 
 
 def test_a_computed_job_has_its_result_everywhere() -> None:

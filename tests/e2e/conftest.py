@@ -48,6 +48,8 @@ class Runner:
         """Its exit status."""
         self.process.send_signal(number)
         with self.process:
+            assert self.process.stdout is not None
+            self.output += self.process.stdout.readlines()
             return self.process.wait(20)
 
 

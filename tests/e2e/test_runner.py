@@ -2,8 +2,8 @@
 
 import signal
 import socket
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,42 +72,49 @@ def children_of(pid: int) -> set[int]:
     return found
 
 
-def wait_until_gone(pid: int) -> None:
-    state = Path(f"/proc/{pid}/stat")
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for something another process does, ten seconds at most."""
     for _ in range(200):
-        if not state.exists():
+        if holds():
             return
         time.sleep(0.05)
-    pytest.fail(f"process {pid} is still there: {state.read_text()}")
+    pytest.fail(f"after ten seconds it is still not so: {what}")
+
+
+def wait_until_gone(pid: int) -> None:
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} is gone")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_runner_leaves_no_process_and_no_file(number: signal.Signals) -> None:
+def test_a_stopped_runner_leaves_no_process_and_no_file(number: signal.Signals, tmp_path: Path) -> None:
     """Also when it is killed outright: the emulator notices and ends itself."""
-    before = set(Path(tempfile.gettempdir()).glob("job-backend-*"))
-    runner = Runner()
+    runner = Runner(TMPDIR=str(tmp_path))
     api = runner.wait_until_ready()
     assert call(api, "GET", "/health")[0] == 200
     started = children_of(runner.process.pid)
     assert len(started) >= 2, "the emulator and a Lambda worker"
+    assert list(tmp_path.iterdir()), "what it keeps while it runs"
     status = runner.stop(number)
-    assert status == (-signal.SIGKILL if number is signal.SIGKILL else 0)
+    if number is signal.SIGKILL:
+        assert status == -signal.SIGKILL
+    else:
+        assert status == 0
+        assert runner.output[-1] == "Stopped.\n"
     for pid in started:
         wait_until_gone(pid)
-    assert not set(Path(tempfile.gettempdir()).glob("job-backend-*")) - before
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_runner_stopped_while_it_starts_leaves_nothing_either() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("job-backend-*"))
-    runner = Runner()
+def test_a_runner_stopped_while_it_starts_leaves_nothing_either(tmp_path: Path) -> None:
+    runner = Runner(TMPDIR=str(tmp_path))
     assert runner.process.stdout is not None
     assert runner.process.stdout.read(len("Starting MiniStack")) == "Starting MiniStack"
-    time.sleep(0.5)
+    wait_until(lambda: bool(children_of(runner.process.pid)), "the emulator is started")
     started = children_of(runner.process.pid)
     assert runner.stop() == 0
     for pid in started:
         wait_until_gone(pid)
-    assert not set(Path(tempfile.gettempdir()).glob("job-backend-*")) - before
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_runners_at_once_do_not_meet() -> None:

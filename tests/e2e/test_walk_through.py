@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -23,30 +25,35 @@ def test_the_walk_through_of_the_readme_gives_14_and_36(api: str, tmp_path: Path
     assert lines[1:] == [{"status": "SUCCESS", "result": 14}, {"status": "SUCCESS", "result": 36}]
 
 
-def test_the_demo_against_the_running_service_prints_14(api: str) -> None:
-    done = subprocess.run(
+def demo(**environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``make demo``'s program, with no AWS settings of this machine."""
+    return subprocess.run(
         [sys.executable, "-m", "localstack.demo"],
         cwd=PROJECT,
-        env=os.environ | {"API": api},
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+def test_the_demo_against_the_running_service_prints_14(api: str) -> None:
+    done = demo(API=api)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["result", "14"]
 
 
+def test_the_demo_brings_a_service_of_its_own_and_takes_it_away_again(tmp_path: Path) -> None:
+    done = demo(PORT="9", TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "No service at http://localhost:9" in done.stdout
+    assert done.stdout.splitlines()[-1].split() == ["result", "14"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_demo_says_when_no_service_answers() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "localstack.demo"],
-        cwd=PROJECT,
-        env=os.environ | {"API": "http://127.0.0.1:9"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = demo(API="http://127.0.0.1:9")
     assert done.returncode == 1
     assert "no service answers at http://127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
@@ -62,6 +69,19 @@ def test_a_job_that_cannot_be_computed_fails_with_its_reason(api: str) -> None:
         answer = call(api, "GET", f"/jobs/{job['job_id']}/result", token=token)[1]
     error = {"code": "OPERATION_FAILED", "detail": "the result is beyond the largest float"}
     assert answer == {"status": "FAILED", "result": None, "error": error}
+
+
+def test_the_location_of_a_job_is_where_it_is_read(api: str) -> None:
+    token = logged_in(api, "follower")
+    for path in ("/jobs", "/jobs/"):
+        body = json.dumps({"data": [2], "operation": "square_sum"}).encode()
+        request = urllib.request.Request(
+            api + path, data=body, headers={"Content-Type": "application/json", "Authorization": token}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            job = json.load(answer)
+            location = urljoin(request.full_url, answer.headers["Location"])
+        assert call(location, "GET", "", token=token)[1]["job_id"] == job["job_id"]
 
 
 def test_another_users_job_is_not_found(api: str) -> None:
