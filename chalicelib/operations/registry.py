@@ -9,11 +9,13 @@ API, the docstring's first line its description, the annotation of ``data`` its 
 import inspect
 import json
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 from typing import Any, get_type_hints
+from urllib.parse import quote
 
 import msgspec
 
@@ -118,12 +120,18 @@ def described(wrong: msgspec.ValidationError, *, root: str = "#") -> tuple[str, 
     """
     Split msgspec's message into what is wrong and the JSON Pointer, below ``root``, to where.
 
+    msgspec does not name the key of a mapping; the pointer then ends at the mapping.
+
     >>> described(msgspec.ValidationError("Expected `int`, got `str` - at `$.a[0]`"))
     ('expected int, got str', '#/a/0')
+    >>> described(msgspec.ValidationError("Expected `int`, got `str` - at `$.a[...][0]`"))
+    ('expected int, got str', '#/a')
     """
     message, _, path = str(wrong).partition(" - at `$")
-    steps = path.rstrip("`").replace("[", ".").replace("]", "")
+    steps = path.rstrip("`").partition("[...]")[0].replace("[", ".").replace("]", "")
     detail = message.replace("`", "")
+    if detail.endswith("out of range"):
+        detail += f"; an integer may have {INTEGER_MAX_DIGITS} digits, and a float reach {sys.float_info.max:.1e}"
     return detail[:1].lower() + detail[1:], root + steps.replace(".", "/")
 
 
@@ -136,4 +144,6 @@ def _oversized_integers(value: object, pointer: str) -> Iterator[str]:
             yield from _oversized_integers(item, f"{pointer}/{index}")
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _oversized_integers(item, f"{pointer}/{key}")
+            # RFC 6901, sections 3 and 6.
+            step = quote(str(key).replace("~", "~0").replace("/", "~1"), safe="~")
+            yield from _oversized_integers(item, f"{pointer}/{step}")

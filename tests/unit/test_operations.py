@@ -86,10 +86,10 @@ def test_lists_of_numbers_are_kept_as_they_are(sent: str, accepted: str) -> None
         ('[1, "2"]', "#/data/1", "expected int | float, got str"),
         ("[true]", "#/data/0", "expected int | float, got bool"),
         ("[[1]]", "#/data/0", "expected int | float, got array"),
-        ("[1e400]", "#/data/0", "out of range"),
+        ("[1e400]", "#/data/0", "out of range; an integer may have 1000 digits, and a float reach"),
         ("[1, " + "9" * 1001 + "]", "#/data/1", "integer of more than 1000 digits"),
         ("[-" + "9" * 1001 + "]", "#/data/0", "integer of more than 1000 digits"),
-        ("[" + "9" * 10_000 + "]", "#/data/0", "out of range"),
+        ("[" + "9" * 10_000 + "]", "#/data/0", "out of range; an integer may have 1000 digits"),
         ("[" * 100_000 + "]" * 100_000, "#/data/0", "got array"),
     ],
 )
@@ -103,8 +103,8 @@ def test_an_oversized_integer_is_found_in_any_shape() -> None:
     nested = operation("def probe(data: dict[str, list[int | str]]) -> int:\n 'Doc.'\n return 1")
     assert nested.accepted_input(b'{"a": ["1"]}') == '{"a":["1"]}'
     with pytest.raises(InvalidInput) as refused:
-        nested.accepted_input(b'{"a": ["1"], "b": [2, %d]}' % 10**1000)
-    assert refused.value.pointer == "#/data/b/1"
+        nested.accepted_input(b'{"a": ["1"], "b/~\xc3\xa9": [2, %d]}' % 10**1000)
+    assert refused.value.pointer == "#/data/b~1~0%C3%A9/1"
 
 
 def test_a_recursive_type_is_no_way_to_exhaust_the_stack() -> None:
