@@ -80,7 +80,8 @@ class JobRepository(Protocol):
         Remove a job that no consumer has touched.
 
         Raises:
-            ConcurrentUpdate: An attempt has begun, so the job stands.
+            ConcurrentUpdate: An attempt has begun, so the job stands; or, with ``current`` ``None``, there is no such
+                job, be it that this very call removed it and lost the response.
         """
         ...
 
@@ -156,7 +157,7 @@ class PasswordHasher(Protocol):
         ...
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Tell whether the password fits. Without a hash (an unknown user) takes as long and returns false."""
+        """Tell whether the password fits. Without a hash (an unknown user) does the same work and returns false."""
         ...
 
 

@@ -21,8 +21,13 @@ from tempfile import TemporaryDirectory
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
+START_ATTEMPTS = 3
+"""Between finding a port free and listening on it another process may take it; it is free or taken the next time."""
+
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 5
+LISTENING = b"Running on http"
+"""What Hypercorn, MiniStack's server, logs once it is bound."""
 
 
 class EmulatorError(Exception):
@@ -30,34 +35,30 @@ class EmulatorError(Exception):
 
 
 @contextmanager
-def running_emulator(*, enforce_iam: bool = True) -> Iterator[str]:
+def running_emulator(*, preferred_port: int = DEFAULT_PORT, enforce_iam: bool = True) -> Iterator[str]:
     """
     Run MiniStack for the length of the block; give its endpoint URL.
 
-    Listens on 4566, or on a free port if that is taken. Its state, its log and the code of its Lambda workers live in a
-    temporary folder that goes with it. With ``enforce_iam`` each function may do what its role allows and no more.
+    Listens on ``preferred_port``, or on a free one if that is taken. Its state, its log and the code of its Lambda
+    workers live in a temporary folder that goes with it. With ``enforce_iam`` each function may do what its role allows
+    and no more.
 
     Raises:
         EmulatorError: It ended or did not answer in time.
     """
-    port = _free_port()
-    url = f"http://{HOST}:{port}"
     with TemporaryDirectory(prefix="job-backend-emulator-") as folder:
         log = Path(folder, "emulator.log")
-        with log.open("wb") as log_file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
-                stdin=subprocess.PIPE,
-                stdout=log_file,
-                stderr=subprocess.STDOUT,
-                env=_environment(folder, port, enforce_iam=enforce_iam),
-                start_new_session=True,
-            )
-        try:
-            _wait_until_ready(url, process, log)
-            yield url
-        finally:
-            _stop(process)
+        for _ in range(START_ATTEMPTS):
+            port = _free_port(preferred_port)
+            process = _start(folder, port, log, enforce_iam=enforce_iam)
+            try:
+                if _listens(process, log):
+                    yield f"http://{HOST}:{port}"
+                    return
+            finally:
+                _stop(process)
+        message = f"MiniStack did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"
+        raise EmulatorError(message)
 
 
 def is_ready(endpoint_url: str) -> bool:
@@ -88,8 +89,20 @@ def _environment(folder: str, port: int, *, enforce_iam: bool) -> dict[str, str]
     }
 
 
-def _free_port() -> int:
-    for port in (DEFAULT_PORT, 0):
+def _start(folder: str, port: int, log: Path, *, enforce_iam: bool) -> "subprocess.Popen[bytes]":
+    with log.open("wb") as log_file:
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            env=_environment(folder, port, enforce_iam=enforce_iam),
+            start_new_session=True,
+        )
+
+
+def _free_port(preferred_port: int) -> int:
+    for port in (preferred_port, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -102,16 +115,18 @@ def _free_port() -> int:
     raise EmulatorError(message)
 
 
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _listens(process: "subprocess.Popen[bytes]", log: Path) -> bool:
+    """
+    Wait until the child listens; false when it has ended or its time is up.
+
+    Its own log must say so: asked at its address, another emulator would answer in its place.
+    """
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        if is_ready(url):
-            return
+    while process.poll() is None and time.monotonic() < deadline:
+        if LISTENING in log.read_bytes():
+            return True
         time.sleep(0.05)
-    message = f"MiniStack did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"
-    raise EmulatorError(message)
+    return False
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -126,7 +141,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # which no one writes to: it returns when the parent's end closes
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(0, signal.SIGTERM)
     time.sleep(STOP_TIMEOUT_S)

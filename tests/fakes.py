@@ -69,11 +69,13 @@ class InMemoryJobRepository:
         self._jobs: dict[JobKey, Job] = {}
         self._lock = threading.Lock()
         self.away = False
+        self.loses_answers_to_adds = False
 
     def add(self, job: Job) -> None:
         _answer_unless(self.away)
         with self._lock:
             self._jobs.setdefault(job.key, job)
+        _answer_unless(self.loses_answers_to_adds)
 
     def withdraw(self, key: JobKey) -> None:
         _answer_unless(self.away)
@@ -151,12 +153,14 @@ class InMemoryJobQueue:
         self.messages: deque[JobKey] = deque()
         self.away = False
         self.loses_answers = False
+        self.fault: Exception | None = None
 
     def send(self, key: JobKey) -> None:
-        if self.loses_answers:
-            self.messages.append(key)
-        _answer_unless(self.away or self.loses_answers)
+        _answer_unless(self.away)
+        if self.fault:
+            raise self.fault
         self.messages.append(key)
+        _answer_unless(self.loses_answers)
 
 
 class ReversedPasswords:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 CONNECT_TIMEOUT_S = 1
-READ_TIMEOUT_S = 3
+READ_TIMEOUT_S = 2
 ATTEMPTS = 3
 """
-Calls a request may make in all for one answer, the first included.
+Tries of one call, the first included; between them boto3 waits up to 1 s, then up to 2 s.
 
-Three attempts that all time out, and their back-off, stay below API Gateway's 29 s for the two calls of a submit.
+A request ends with its first call that fails; a submit then makes one more, to take the job back. Two calls that time
+out in every try stay below API Gateway's 29 s.
 """
 
 

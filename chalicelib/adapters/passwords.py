@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from passlib.context import CryptContext
 
+NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$MYZwbu0dQ6h1jtF6r7XWug$cBq+mfRZOgOQuafuv48a1g9GdUN/ljOmTq5qy/gzPIg"
+"""Of a random password that nobody kept, with the parameters of `PasslibPasswordHasher`."""
+
 
 class PasslibPasswordHasher:
     """
@@ -32,8 +35,6 @@ class PasslibPasswordHasher:
         return str(self._context.hash(password))
 
     def verify(self, password: str, password_hash: str | None) -> bool:
-        """Tell whether the password fits, in the same time for ``None``."""
-        if password_hash is None:
-            self._context.dummy_verify()
-            return False
-        return bool(self._context.verify(password, password_hash))
+        """Tell whether the password fits; with ``None`` does the same work for `NOBODYS_HASH` and returns false."""
+        fits = bool(self._context.verify(password, NOBODYS_HASH if password_hash is None else password_hash))
+        return fits and password_hash is not None

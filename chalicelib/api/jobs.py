@@ -66,7 +66,8 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
 def _limit(text: str | None) -> int:
     if text is None:
         return PAGE_DEFAULT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= PAGE_MAX):
+    # The length first: Python refuses to convert a number of thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(PAGE_MAX)) and 1 <= int(text) <= PAGE_MAX):
         detail = f"limit must be a whole number from 1 to {PAGE_MAX}"
         raise InvalidParameter(detail)
     return int(text)

@@ -1,11 +1,10 @@
 """
 Exact arithmetic on the numbers of a job.
 
-JSON knows one kind of number; here an integer stays an integer however large (within `INTEGER_MAX_DIGITS`), and floats
-are added without the error that grows with the length of a list.
+JSON knows one kind of number; here an integer stays an integer however large (within `INTEGER_MAX_DIGITS`), and what
+involves a float is computed exactly and rounded once.
 """
 
-import math
 from collections.abc import Sequence
 
 from chalicelib.domain.errors import JobFailed
@@ -26,22 +25,27 @@ def power_sum(numbers: Sequence[int | float], exponent: int) -> int | float:
     """
     Sum of the ``exponent``-th powers of finite numbers.
 
-    An empty sequence gives the integer 0. Integers alone give the exact integer. With a float among them each power is
-    rounded to a float, and their sum is rounded once (`math.fsum`), whatever their order and however they cancel.
+    An empty sequence gives the integer 0. Integers alone give the exact integer. With a float among them the result is
+    the float nearest to the exact sum, so neither their order nor terms that cancel make a difference.
 
     Raises:
-        JobFailed: A float is involved, and a power, the sum, or a sum on the way there is beyond the largest float.
+        JobFailed: A float is involved, and the sum is beyond the largest float.
 
     >>> power_sum([10**20, 1], 2)
     10000000000000000000000000000000000000001
-    >>> power_sum([0.1] * 10, 1)
-    1.0
+    >>> power_sum([0.1] * 10, 2)
+    0.1
     """
+    if not any(isinstance(number, float) for number in numbers):
+        return sum(number**exponent for number in numbers)
+    ratios = [number.as_integer_ratio() for number in numbers]
+    # A float's denominator is a power of two, so the largest of them is a common one.
+    common = max(denominator for _, denominator in ratios)
+    total = sum((numerator * (common // denominator)) ** exponent for numerator, denominator in ratios)
     try:
-        powers = [number**exponent for number in numbers]
-        if any(isinstance(power, float) for power in powers):
-            return math.fsum(powers)
+        # Python rounds the quotient of two integers once, to the nearest float.
+        nearest: float = total / common**exponent
     except OverflowError as overflow:
         detail = "the result is beyond the largest float"
         raise JobFailed(detail) from overflow
-    return sum(powers)
+    return nearest

@@ -33,16 +33,23 @@ def username_key(username: str) -> str:
     return username.casefold()
 
 
-def checked_username(username: str) -> str:
+def is_username(text: str) -> bool:
     """
-    Return the name as it is.
+    Tell whether a user can have this name: whether it is of the form `USERNAME_PATTERN`.
 
     ASCII only, so that no two names look alike, and an e-mail address fits.
+    """
+    return _USERNAME.fullmatch(text) is not None
+
+
+def checked_username(username: str) -> str:
+    """
+    Return the name as it is, fit for a new account.
 
     Raises:
-        InvalidInput: It is not of the form `USERNAME_PATTERN`.
+        InvalidInput: It `is_username` not.
     """
-    if _USERNAME.fullmatch(username) is None:
+    if not is_username(username):
         detail = "must be 3 to 64 of the characters A-Z a-z 0-9 . _ @ + - and begin with a letter or digit"
         raise InvalidInput(detail, pointer="#/username")
     return username
@@ -50,16 +57,24 @@ def checked_username(username: str) -> str:
 
 def checked_password(password: str) -> str:
     """
-    Return the password normalised (NFC), as every client's keyboard would have sent it.
+    Return the password normalised, fit for a new account.
 
     Any Unicode and no composition rules, as NIST SP 800-63B has it.
 
     Raises:
         InvalidInput: It is shorter or longer than the bounds, in characters after normalisation.
     """
-    # A bound before normalising: the work must not grow with what a stranger sends.
-    normal = unicodedata.normalize("NFC", password) if len(password) <= 4 * PASSWORD_MAX_CHARACTERS else password
-    if not PASSWORD_MIN_CHARACTERS <= len(normal) <= PASSWORD_MAX_CHARACTERS:
+    normal = normalised_password(password)
+    if normal is None or len(normal) < PASSWORD_MIN_CHARACTERS:
         detail = f"must have {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS} characters"
         raise InvalidInput(detail, pointer="#/password")
     return normal
+
+
+def normalised_password(password: str) -> str | None:
+    """Return the password in NFC, as every client's keyboard would have sent it; ``None`` if too long for anyone's."""
+    # A bound before normalising too: the work must not grow with what a stranger sends.
+    if len(password) > 4 * PASSWORD_MAX_CHARACTERS:
+        return None
+    normal = unicodedata.normalize("NFC", password)
+    return normal if len(normal) <= PASSWORD_MAX_CHARACTERS else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.domain.errors import NotAuthenticated
-from chalicelib.domain.users import User, UserId, checked_password, checked_username
+from chalicelib.domain.users import User, UserId, checked_password, checked_username, is_username, normalised_password
 from chalicelib.ports import Clock, IdSource, PasswordHasher, TokenCodec, UserRepository
 
 
@@ -59,12 +59,12 @@ class AccountService:
         Exchange a name and password for an access token.
 
         Raises:
-            InvalidInput: The name or the password could never have been registered.
             NotAuthenticated: Unknown user or wrong password, and nothing tells which.
         """
-        user = self._users.find(checked_username(username))
+        user = self._users.find(username) if is_username(username) else None
         known_hash = None if user is None else user.password_hash
-        fits = self._passwords.verify(checked_password(password), known_hash)
+        normal = normalised_password(password)
+        fits = normal is not None and self._passwords.verify(normal, known_hash)
         if user is None or not fits:
             detail = "the username or the password is wrong"
             raise NotAuthenticated(detail)

@@ -1,6 +1,7 @@
 """Running one job: claim, compute, finish or fail."""
 
 import logging
+from datetime import datetime
 from enum import StrEnum
 
 from chalicelib.domain.errors import ConcurrentUpdate, JobFailed
@@ -16,7 +17,7 @@ DETAIL_MAX_CHARACTERS = 1000
 class Outcome(StrEnum):
     """What became of one delivery of a job's message."""
 
-    SUCCEEDED = "SUCCEEDED"
+    SUCCESS = "SUCCESS"
     FAILED = "FAILED"
     ALREADY_FINAL = "ALREADY_FINAL"
     GONE = "GONE"
@@ -67,19 +68,25 @@ class Execution:
             job = self._jobs.claim(key, lease, at=now)
         except ConcurrentUpdate as refused:
             current = refused.current
-            return self._refused_claim(current if isinstance(current, Job) else None)
+            return self._refused_claim(current if isinstance(current, Job) else None, at=now)
         try:
             return self._end(job, self._computed(job))
         except ConcurrentUpdate:
             # The lease ran out and another attempt, or its end, took over: its word counts, not this one's.
             return Outcome.SUPERSEDED
 
-    def _refused_claim(self, job: Job | None) -> Outcome:
+    def _refused_claim(self, job: Job | None, *, at: datetime) -> Outcome:
+        """
+        Decide on a message whose job could not be claimed at ``at``.
+
+        The instant must be the claim's own: by a later one the lease may have ended, and what was refused only because
+        the job was held would look like a job without attempts left.
+        """
         if job is None:
             return Outcome.GONE
         if job.is_final:
             return Outcome.ALREADY_FINAL
-        if job.is_held(self._clock.now()):
+        if job.attempt < job.max_attempts or job.is_held(at):
             return Outcome.HELD
         detail = f"the job's consumer was lost in each of its {job.max_attempts} attempts"
         try:
@@ -94,7 +101,7 @@ class Execution:
             self._jobs.fail(job, ending, at=now)
             return Outcome.FAILED
         self._jobs.finish(job, ending, at=now)
-        return Outcome.SUCCEEDED
+        return Outcome.SUCCESS
 
     def _computed(self, job: Job) -> str | JobError:
         """Return the result as JSON text, or why there is none."""

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from chalicelib.domain.errors import ConcurrentUpdate, InputTooLarge, InvalidInput, NotFound, Unavailable
+from chalicelib.domain.errors import ConcurrentUpdate, InputTooLarge, InvalidInput, NotFound
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobLimits, JobStatus, parsed_job_id
 from chalicelib.domain.users import UserId
 from chalicelib.ports import Clock, IdSource, JobPage, JobQueue, JobRepository, OperationCatalogue
@@ -38,7 +38,8 @@ class JobService:
         Raises:
             InvalidInput: There is no such operation, or the data is not of its input type.
             InputTooLarge: The data is over the limit.
-            Unavailable: The store or the queue is away. The job was not accepted, and its row is taken back.
+            Unavailable: The store or the queue is away. The job was not accepted, and its row is taken back, as it is
+                when anything else goes wrong.
         """
         data = self._accepted_data(operation, data_json)
         now = self._clock.now()
@@ -52,11 +53,11 @@ class JobService:
             created_at=now,
             expires_at=now + self._limits.retention,
         )
-        self._jobs.add(job)
         try:
+            self._jobs.add(job)
             self._queue.send(job.key)
-        except Unavailable:
-            if not self._stands_after_failed_send(job.key):
+        except Exception:
+            if not self._stands_after_failure(job.key):
                 raise
         return job
 
@@ -95,11 +96,11 @@ class JobService:
             raise InputTooLarge(detail)
         return data
 
-    def _stands_after_failed_send(self, key: JobKey) -> bool:
+    def _stands_after_failure(self, key: JobKey) -> bool:
         """
-        Take back the row of a job whose message could not be sent; tell whether the job stands all the same.
+        Take back the row of a job that could not be stored and sent; tell whether the job stands all the same.
 
-        It stands when a consumer has begun it: then the message did arrive and only the answer was lost.
+        It stands when a consumer has begun it: then row and message did arrive, and only an answer was lost.
         """
         try:
             self._jobs.withdraw(key)

@@ -4,10 +4,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from localstack.emulator import EmulatorError, running_emulator
 from tests.e2e.conftest import Runner, call, logged_in
 
 
@@ -115,6 +118,33 @@ def test_a_runner_stopped_while_it_starts_leaves_nothing_either(tmp_path: Path) 
     for pid in started:
         wait_until_gone(pid)
     assert not list(tmp_path.iterdir())
+
+
+def test_emulators_started_at_once_for_one_port_do_not_meet() -> None:
+    """All find the port free, one gets it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    together = Barrier(3)
+
+    def own_url(_: int) -> str:
+        together.wait()
+        with running_emulator(preferred_port=port) as url:
+            together.wait()
+            return url
+
+    with ThreadPoolExecutor(3) as pool:
+        urls = list(pool.map(own_url, range(3)))
+    assert len(set(urls)) == 3
+    assert f"http://127.0.0.1:{port}" in urls
+
+
+def test_an_emulator_that_cannot_start_is_said_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.chdir("/")
+    with pytest.raises(EmulatorError, match="MiniStack did not start") as failed, running_emulator():
+        pytest.fail("it started")
+    assert "No module named" in str(failed.value)
 
 
 def test_two_runners_at_once_do_not_meet() -> None:

@@ -30,12 +30,27 @@ def test_unknown_user_and_wrong_password_are_told_the_same() -> None:
 
 
 @pytest.mark.parametrize(("username", "password"), [("a b", "correct horse"), ("ada", "short")])
-def test_bad_names_and_passwords_are_refused(username: str, password: str) -> None:
+def test_no_account_is_made_of_a_bad_name_or_password(username: str, password: str) -> None:
+    world = World()
+    with pytest.raises(InvalidInput):
+        world.services().accounts.register(username, password)
+    assert not world.users.all()
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("", "correct horse"), ("a b", "correct horse"), ("ada", ""), ("ada", "x" * 1_000_000)]
+)
+def test_what_nobody_can_have_registered_is_merely_wrong(username: str, password: str) -> None:
     accounts = World().services().accounts
-    with pytest.raises(InvalidInput):
-        accounts.register(username, password)
-    with pytest.raises(InvalidInput):
+    accounts.register("ada", "correct horse")
+    with pytest.raises(NotAuthenticated, match="the username or the password is wrong"):
         accounts.log_in(username, password)
+
+
+def test_a_password_is_the_same_however_its_characters_are_composed() -> None:
+    accounts = World().services().accounts
+    accounts.register("ada", "caf\N{LATIN SMALL LETTER E WITH ACUTE} au lait")
+    assert accounts.log_in("ada", "cafe\u0301 au lait").token
 
 
 def test_without_the_store_nobody_registers_or_logs_in() -> None:

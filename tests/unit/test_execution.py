@@ -1,12 +1,12 @@
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import JobFailed, Unavailable
-from chalicelib.domain.jobs import Job, JobError, JobStatus, Lease
+from chalicelib.domain.jobs import Job, JobError, JobKey, JobStatus, Lease
 from chalicelib.services.execution import DETAIL_MAX_CHARACTERS, Execution, Outcome
 from tests.factories import KEY, LEASE, World, make_job, make_limits
 from tests.fakes import NOON
@@ -44,7 +44,7 @@ def lost_attempt(*, attempt: int, ago: timedelta) -> Job:
 
 def test_a_pending_job_is_computed() -> None:
     world, execution = world_with(make_job())
-    assert execution.execute(KEY) is Outcome.SUCCEEDED
+    assert execution.execute(KEY) is Outcome.SUCCESS
     job = world.jobs.get(KEY)
     assert job is not None
     assert (job.status, job.result_json, job.attempt, job.error) == (JobStatus.SUCCESS, "14", 1, None)
@@ -81,9 +81,25 @@ def test_a_job_held_by_another_attempt_keeps_its_message() -> None:
     assert world.jobs.get(KEY) == held
 
 
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_a_job_whose_lease_ends_while_its_claim_is_refused_keeps_its_message(attempt: int) -> None:
+    """DynamoDB judged by the claim's instant; the answer may take longer than the lease had left."""
+    held = lost_attempt(attempt=attempt, ago=timedelta(milliseconds=-5))
+    world, execution = world_with(held)
+    claim = world.jobs.claim
+
+    def slow_claim(key: JobKey, lease: Lease, *, at: datetime) -> Job:
+        world.clock.advance(seconds=1)
+        return claim(key, lease, at=at)
+
+    world.jobs.claim = slow_claim  # type: ignore[method-assign]
+    assert execution.execute(KEY) is Outcome.HELD
+    assert world.jobs.get(KEY) == held
+
+
 def test_an_attempt_lost_with_its_consumer_is_followed_by_the_next() -> None:
     world, execution = world_with(lost_attempt(attempt=1, ago=timedelta(seconds=1)))
-    assert execution.execute(KEY) is Outcome.SUCCEEDED
+    assert execution.execute(KEY) is Outcome.SUCCESS
     job = world.jobs.get(KEY)
     assert job is not None
     assert job.attempt == 2
@@ -107,7 +123,7 @@ def test_an_attempt_that_outlives_its_lease_cannot_overwrite_the_next() -> None:
     def slow(_data: str) -> str:
         world.clock.advance(seconds=LEASE.total_seconds() + 1)
         world.catalogue = OneOperation(lambda _: '"second"')
-        assert world.services().execution.execute(KEY) is Outcome.SUCCEEDED
+        assert world.services().execution.execute(KEY) is Outcome.SUCCESS
         return '"zombie"'
 
     world, execution = world_with(make_job(), run=slow)
@@ -203,4 +219,4 @@ def test_a_store_away_at_the_end_leaves_the_job_to_the_next_attempt() -> None:
     assert execution.execute(KEY) is Outcome.HELD
     world.clock.advance(seconds=LEASE.total_seconds())
     world.catalogue = OneOperation(lambda _: "14")
-    assert world.services().execution.execute(KEY) is Outcome.SUCCEEDED
+    assert world.services().execution.execute(KEY) is Outcome.SUCCESS

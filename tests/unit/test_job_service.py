@@ -56,6 +56,23 @@ def test_with_the_queue_away_nothing_is_left_behind() -> None:
     assert not world.jobs.all()
 
 
+def test_with_the_queue_misconfigured_nothing_is_left_behind_either() -> None:
+    world = World()
+    world.queue.fault = PermissionError("sqs:SendMessage is not allowed")
+    with pytest.raises(PermissionError):
+        world.services().jobs.submit(OWNER, operation="square_sum", data_json=b"[1]")
+    assert not world.jobs.all()
+
+
+def test_a_row_whose_writing_was_never_answered_is_taken_back() -> None:
+    world = World()
+    world.jobs.loses_answers_to_adds = True
+    with pytest.raises(Unavailable):
+        world.services().jobs.submit(OWNER, operation="square_sum", data_json=b"[1]")
+    assert not world.jobs.all()
+    assert not world.queue.messages
+
+
 def test_a_job_that_was_begun_stands_although_the_queue_seemed_away() -> None:
     """The send arrived and only its answer was lost; a consumer was quicker than the taking back."""
     world = World()
