@@ -34,7 +34,8 @@ app.register_blueprint(jobs.blueprint(services))
 app.register_blueprint(service.blueprint(services))
 
 
-@app.on_sqs_message(queue="jobs", batch_size=1)
+# Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it.
+@app.on_sqs_message(queue="jobs", batch_size=1, maximum_concurrency=10)
 def consume(event: SQSEvent) -> None:
     """Run the job of each message."""
     consumer.consume([record.body for record in event], services().execution)

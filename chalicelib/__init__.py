@@ -9,6 +9,7 @@ The job backend, in layers that only ever import downwards.
 ``services``       order the steps of a use case; talk to the outside through ``ports``
 ``operations``     what a job computes, one module each
 ``ports``          what the services need from the outside, as protocols
+``validation``     what msgspec's refusals say
 ``domain``         jobs, users, limits, numbers and errors: pure rules
 =================  ====================================================================
 

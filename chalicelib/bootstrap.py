@@ -34,6 +34,7 @@ class Services:
     rate_limiter: RateLimiter
     submit_limit: Limit
     read_limit: Limit
+    body_max_bytes: int
 
 
 def build(settings: Settings) -> Services:
@@ -69,4 +70,5 @@ def build(settings: Settings) -> Services:
         rate_limiter=RateLimiter(DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table), clock),
         submit_limit=settings.submit_limit,
         read_limit=settings.read_limit,
+        body_max_bytes=settings.body_max_bytes,
     )

@@ -1,4 +1,8 @@
-"""Settings, from the environment: the one description of every variable the functions read."""
+"""
+Settings, from the environment: the one description of every variable the services are built from.
+
+``LOG_LEVEL`` is not among them: ``app.py`` reads it before anything else, so that a wrong setting can be logged.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -6,6 +10,12 @@ from datetime import timedelta
 
 from chalicelib.domain.jobs import JobLimits
 from chalicelib.domain.rate_limits import Limit
+
+ITEM_MAX_BYTES = 400 * 1024
+"""What DynamoDB lets one item have, names of attributes included."""
+
+ITEM_REST_BYTES = 8 * 1024
+"""Room for all of a job but its data and its result; the longest is an error's detail of 1,000 characters."""
 
 
 class ConfigurationError(Exception):
@@ -18,6 +28,7 @@ class Settings:
     What differs between deployments. Each field is read from the variable of its name in capitals.
 
     Names of tables, queue and parameter are set by the template; the numbers by ``.chalice/config.json``.
+    ``body_max_bytes`` bounds a request's body and, as stored, a job's data.
     """
 
     token_issuer: str
@@ -26,14 +37,13 @@ class Settings:
     limits_table: str
     jobs_queue_url: str
     signing_key_parameter: str
-    log_level: str
     access_token_ttl_s: int
     submits_per_minute: int
     reads_per_minute: int
     job_max_attempts: int
     job_lease_s: int
     job_retention_days: int
-    job_data_max_bytes: int
+    body_max_bytes: int
     job_result_max_bytes: int
 
     @classmethod
@@ -42,7 +52,8 @@ class Settings:
         Read every setting.
 
         Raises:
-            ConfigurationError: Some are missing, empty, or not a whole number above zero; all are named.
+            ConfigurationError: Some are missing, empty, or not a whole number above zero, and each of these is named;
+                or a job of the largest size would not fit its item.
         """
         values: dict[str, str | int] = {}
         wrong: list[str] = []
@@ -51,7 +62,7 @@ class Settings:
             text = env.get(name, "")
             if not text:
                 wrong.append(f"{name} is not set")
-            elif field.type is not int and field.type != "int":
+            elif field.type is not int:
                 values[field.name] = text
             elif text.isascii() and text.isdigit() and int(text) > 0:
                 values[field.name] = int(text)
@@ -59,7 +70,12 @@ class Settings:
                 wrong.append(f"{name} must be a whole number above zero, not {text}")
         if wrong:
             raise ConfigurationError("; ".join(wrong))
-        return cls(**values)  # type: ignore[arg-type]
+        settings = cls(**values)  # type: ignore[arg-type]
+        largest = settings.body_max_bytes + settings.job_result_max_bytes + ITEM_REST_BYTES
+        if largest > ITEM_MAX_BYTES:
+            message = f"BODY_MAX_BYTES and JOB_RESULT_MAX_BYTES may be {ITEM_MAX_BYTES - ITEM_REST_BYTES} together"
+            raise ConfigurationError(message)
+        return settings
 
     @property
     def submit_limit(self) -> Limit:
@@ -78,6 +94,6 @@ class Settings:
             max_attempts=self.job_max_attempts,
             lease=timedelta(seconds=self.job_lease_s),
             retention=timedelta(days=self.job_retention_days),
-            data_max_bytes=self.job_data_max_bytes,
+            data_max_bytes=self.body_max_bytes,
             result_max_bytes=self.job_result_max_bytes,
         )

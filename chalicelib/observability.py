@@ -36,8 +36,15 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send all logs, as JSON, to standard error and nowhere else; Lambda's own handler is replaced."""
+    """
+    Send all logs, as JSON, to standard error and nowhere else; Lambda's own handler is replaced.
+
+    A level that is none is said in the log, which then begins at INFO: a misspelt setting must not stop the functions.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    known = level in logging.getLevelNamesMapping()
+    logging.basicConfig(level=level if known else logging.INFO, handlers=[handler], force=True)
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    if not known:
+        logging.getLogger(__name__).warning("LOG_LEVEL is no level of Python's logging", extra={"log_level": level})

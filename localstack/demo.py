@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 
 from localstack.run import DEFAULT_PORT, FAULTS, local_api, stop_on_signals
@@ -32,7 +33,7 @@ def call(api: str, method: str, path: str, body: object = None, token: str = "")
     Make one call of the API and return its JSON.
 
     Raises:
-        DemoError: The answer is an error.
+        DemoError: The answer is an error, or none of a JSON API.
     """
     request = urllib.request.Request(  # noqa: S310 - the person's own URL
         api + path,
@@ -46,7 +47,7 @@ def call(api: str, method: str, path: str, body: object = None, token: str = "")
     except urllib.error.HTTPError as error:
         message = f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
         raise DemoError(message) from error
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:
         message = f"no service answers at {api}: {error}"
         raise DemoError(message) from error
 
@@ -99,7 +100,7 @@ def service() -> Iterator[str]:
 def _answers(api: str) -> bool:
     try:
         return bool(call(api, "GET", "/health") == {"status": "ok"})
-    except (DemoError, ValueError):
+    except DemoError:
         return False
 
 

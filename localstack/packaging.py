@@ -33,8 +33,9 @@ def package(stage: str, folder: Path) -> None:
     BUILD.mkdir(exist_ok=True)
     chalice = Path(sys.executable).parent / "chalice"
     command = [str(chalice), "package", "--stage", stage, "--merge-template", ".chalice/resources.json", str(folder)]
-    # A region is all it needs of AWS; bytecode in the zip would make every build differ.
-    environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
+    # A region is all it needs of AWS, and a profile must not be asked for; bytecode would make every zip differ.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
     with (BUILD / "package.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)

@@ -63,6 +63,9 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
     Raises:
         RunError: The port is taken, or ``AWS_ENDPOINT_URL`` is AWS itself or answers nothing.
     """
+    # A profile stands for an account of AWS; boto3 would look for it before anything else.
+    os.environ.pop("AWS_PROFILE", None)
+    os.environ.pop("AWS_DEFAULT_PROFILE", None)
     with ExitStack() as resources:
         server = resources.enter_context(_bound(port))
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")

@@ -1,12 +1,13 @@
 """The product's CloudFormation stack on an emulated AWS."""
 
+import hashlib
 import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from localstack_client.session import Session
 
 from localstack.packaging import TEMPLATE_NAME, ZIP_NAME
@@ -44,8 +45,15 @@ def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
     The signing key is made once and stays, so tokens outlive an update.
 
     Raises:
-        StackError: CloudFormation rolled back.
+        StackError: CloudFormation rolled back, or one of the services refused or did not answer.
     """
+    try:
+        return _deployed(session, endpoint_url, folder)
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(str(error)) from error
+
+
+def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
     _put_signing_key(session)
     template = json.loads((folder / TEMPLATE_NAME).read_text())
     _upload_code(session, folder / ZIP_NAME, template)
@@ -63,12 +71,12 @@ def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
     if waiter is not None:
         try:
             waiter.wait(StackName=STACK_NAME, WaiterConfig=WAIT)
-        except Exception as failed:
+        except WaiterError as failed:
             raise StackError(_reasons(cloudformation)) from failed
     stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    path = f"restapis/{outputs['RestAPIId']}/{STAGE}/_user_request_"
-    return DeployedStack(api_url=f"{endpoint_url.rstrip('/')}/{path}", outputs=outputs)
+    api_url = f"{endpoint_url.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}"
+    return DeployedStack(api_url=api_url, outputs=outputs)
 
 
 def _update(cloudformation: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's classes are made at run time
@@ -94,7 +102,8 @@ def _put_signing_key(session: Session) -> None:
 def _upload_code(session: Session, zip_file: Path, template: dict[str, Any]) -> None:
     s3 = session.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    key = f"{secrets.token_hex(8)}.zip"
+    # Named by its content, so that an update without a change is none.
+    key = f"{hashlib.sha256(zip_file.read_bytes()).hexdigest()}.zip"
     s3.upload_file(str(zip_file), BUCKET, key)
     for resource in template["Resources"].values():
         if resource.get("Type") == "AWS::Serverless::Function":

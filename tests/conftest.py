@@ -1,11 +1,16 @@
 """Fixtures that more than one suite needs."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 from localstack.emulator import running_emulator
+
+# This machine's AWS account, profile or emulator is none of the tests' business; at import, before any client is made.
+for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK_"))]:
+    del os.environ[name]
 
 settings.register_profile("the same every time", derandomize=True, database=None, deadline=None)
 settings.load_profile("the same every time")

@@ -76,6 +76,7 @@ class World:
     limits: JobLimits = field(default_factory=make_limits)
     submit_quota: int = 1000
     read_quota: int = 1000
+    body_max_bytes: int = 256 * 1024
 
     def services(self) -> Services:
         return Services(
@@ -102,4 +103,5 @@ class World:
             rate_limiter=RateLimiter(self.hits, self.clock),
             submit_limit=Limit(name="submit", quota=self.submit_quota, window=timedelta(minutes=1)),
             read_limit=Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1)),
+            body_max_bytes=self.body_max_bytes,
         )

@@ -21,14 +21,13 @@ from chalicelib.api.errors import (
 )
 from chalicelib.domain.errors import InputTooLarge, InvalidInput, JobBackendError, Unavailable
 from chalicelib.observability import request_id
-from chalicelib.operations.registry import described
+from chalicelib.validation import described
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BODY_MAX_BYTES = 256 * 1024
 ANY_CONTENT_TYPE = ["*/*"]
 """For every route: `json_body` judges the content type, because Chalice would refuse it on a GET too."""
 
@@ -44,13 +43,13 @@ def json_response(body: object, *, status: int = 200, headers: dict[str, str] | 
     )
 
 
-def json_body(request: Request, form: type[T]) -> T:
+def json_body(request: Request, form: type[T], *, max_bytes: int) -> T:
     """
     Return the request's body as a ``form``.
 
     Raises:
         UnsupportedMediaType: It is declared as something other than JSON. Without a declaration it is taken as JSON.
-        InputTooLarge: It is over `BODY_MAX_BYTES`.
+        InputTooLarge: It is over ``max_bytes``.
         MalformedBody: It is not JSON.
         InvalidInput: It is JSON of another form.
     """
@@ -59,8 +58,8 @@ def json_body(request: Request, form: type[T]) -> T:
         detail = "send the body as JSON, with the header Content-Type: application/json"
         raise UnsupportedMediaType(detail)
     body = request.raw_body
-    if len(body) > BODY_MAX_BYTES:
-        detail = f"the body has {len(body)} bytes, and a request may have {BODY_MAX_BYTES}"
+    if len(body) > max_bytes:
+        detail = f"the body has {len(body)} bytes, and a request may have {max_bytes}"
         raise InputTooLarge(detail)
     try:
         return msgspec.json.decode(body, type=form)

@@ -28,7 +28,7 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
     def submit_job() -> Response:
         owner_id = admitted_user(services(), routes.current_request, services().submit_limit)
         request = routes.current_request
-        wanted = json_body(request, JobRequest)
+        wanted = json_body(request, JobRequest, max_bytes=services().body_max_bytes)
         job = services().jobs.submit(owner_id, operation=wanted.operation, data_json=bytes(wanted.data))
         job_id = job.key.job_id
         # Below the path that the caller used, which on AWS begins with the stage or a domain's base path.

@@ -21,6 +21,7 @@ import msgspec
 
 from chalicelib.domain.errors import InvalidInput, JobFailed
 from chalicelib.domain.numbers import INTEGER_BOUND, INTEGER_MAX_DIGITS
+from chalicelib.validation import described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,13 @@ class TypedOperation:
         if list(inspect.signature(function).parameters) != ["data"] or set(hints) != {"data", "return"}:
             message = f"{module.__name__}.{name} must take exactly one parameter, data, and annotate it and the result"
             raise TypeError(message)
-        if not function.__doc__:
+        doc = (inspect.getdoc(function) or "").strip()
+        if not doc:
             message = f"{module.__name__}.{name} needs a docstring: its first line is shown to the users"
             raise TypeError(message)
         return cls(
             name=name,
-            description=inspect.cleandoc(function.__doc__).splitlines()[0],
+            description=doc.splitlines()[0],
             function=function,
             input_type=hints["data"],
             decoder=msgspec.json.Decoder(hints["data"]),
@@ -73,6 +75,10 @@ class TypedOperation:
             data = self.decoder.decode(data_json)
         except msgspec.ValidationError as wrong:
             detail, pointer = described(wrong, root="#/data")
+            if detail.endswith("out of range"):
+                detail += (
+                    f"; an integer may have {INTEGER_MAX_DIGITS} digits, and a float reach {sys.float_info.max:.1e}"
+                )
             raise InvalidInput(detail, pointer=pointer) from wrong
         except RecursionError as deep:
             detail = "is nested too deeply"
@@ -114,25 +120,6 @@ class OperationRegistry:
     def all(self) -> Sequence[TypedOperation]:
         """Return every operation, by name."""
         return list(self._operations.values())
-
-
-def described(wrong: msgspec.ValidationError, *, root: str = "#") -> tuple[str, str]:
-    """
-    Split msgspec's message into what is wrong and the JSON Pointer, below ``root``, to where.
-
-    msgspec does not name the key of a mapping; the pointer then ends at the mapping.
-
-    >>> described(msgspec.ValidationError("Expected `int`, got `str` - at `$.a[0]`"))
-    ('expected int, got str', '#/a/0')
-    >>> described(msgspec.ValidationError("Expected `int`, got `str` - at `$.a[...][0]`"))
-    ('expected int, got str', '#/a')
-    """
-    message, _, path = str(wrong).partition(" - at `$")
-    steps = path.rstrip("`").partition("[...]")[0].replace("[", ".").replace("]", "")
-    detail = message.replace("`", "")
-    if detail.endswith("out of range"):
-        detail += f"; an integer may have {INTEGER_MAX_DIGITS} digits, and a float reach {sys.float_info.max:.1e}"
-    return detail[:1].lower() + detail[1:], root + steps.replace(".", "/")
 
 
 def _oversized_integers(value: object, pointer: str) -> Iterator[str]:

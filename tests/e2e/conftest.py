@@ -21,15 +21,14 @@ READY = re.compile(r"^Ready on (http://localhost:\d+)$")
 
 
 class Runner:
-    """The local runner on a free port. What it is to see of the environment's AWS settings is given to it."""
+    """The local runner on a free port."""
 
     def __init__(self, **environment: str) -> None:
         self.output: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "localstack.run"],
             cwd=PROJECT,
-            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-            | {"PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
+            env=os.environ | {"PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -59,6 +59,11 @@ def test_the_queue_drives_the_consumer_one_message_at_a_time(template: dict[str,
     assert source["Properties"]["BatchSize"] == 1
 
 
+def test_a_backlog_leaves_the_api_its_share_of_the_accounts_concurrency(template: dict[str, Any]) -> None:
+    (source,) = properties(template, "Consume")["Events"].values()
+    assert source["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 10}
+
+
 def test_what_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
     redrive = properties(template, "JobsQueue")["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetterQueue", "Arn"]}
@@ -72,7 +77,7 @@ def test_what_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
 def test_every_setting_is_set_and_none_besides(template: dict[str, Any], function: str) -> None:
     own = properties(template, function)["Environment"]["Variables"]
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert set(own) | set(shared) == {field.name.upper() for field in fields(Settings)}
+    assert set(own) | set(shared) == {field.name.upper() for field in fields(Settings)} | {"LOG_LEVEL"}
 
 
 def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

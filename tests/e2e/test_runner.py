@@ -46,7 +46,7 @@ def test_an_emulator_that_does_not_answer_is_said() -> None:
 
 
 def test_another_emulator_is_used_and_keeps_what_it_has(ministack: str) -> None:
-    first = Runner(AWS_ENDPOINT_URL=ministack)
+    first = Runner(AWS_ENDPOINT_URL=ministack, AWS_PROFILE="not-on-this-machine")
     try:
         logged_in(first.wait_until_ready(), "ada")
     finally:

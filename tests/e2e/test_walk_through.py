@@ -26,11 +26,11 @@ def test_the_walk_through_of_the_readme_gives_14_and_36(api: str, tmp_path: Path
 
 
 def demo(**environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run ``make demo``'s program, with no AWS settings of this machine."""
+    """Run ``make demo``'s program."""
     return subprocess.run(
         [sys.executable, "-m", "localstack.demo"],
         cwd=PROJECT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | environment,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -25,7 +25,15 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     ]
 
 
+def test_a_job_of_the_largest_size_must_fit_its_item() -> None:
+    rest = 400 * 1024 - 8 * 1024
+    fits = Settings.from_env(environment(BODY_MAX_BYTES=str(rest - 1), JOB_RESULT_MAX_BYTES="1"))
+    assert fits.job_limits.data_max_bytes == fits.body_max_bytes == rest - 1
+    with pytest.raises(ConfigurationError, match=f"BODY_MAX_BYTES and JOB_RESULT_MAX_BYTES may be {rest} together"):
+        Settings.from_env(environment(BODY_MAX_BYTES=str(rest), JOB_RESULT_MAX_BYTES="1"))
+
+
 def test_nothing_has_a_silent_default() -> None:
     with pytest.raises(ConfigurationError) as wrong:
         Settings.from_env({})
-    assert str(wrong.value).count("is not set") == len(environment())
+    assert str(wrong.value).count("is not set") == len(environment()) - len(["LOG_LEVEL"])

@@ -1,6 +1,7 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -42,17 +43,32 @@ def test_a_field_that_is_no_json_is_written_as_text() -> None:
     assert json.loads(JsonFormatter().format(record("odd", value={1, 2}.__class__)))["value"] == "<class 'set'>"
 
 
-def test_logs_go_to_standard_error_once(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, put back as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    try:
-        configure_logging("INFO")
-        configure_logging("INFO")
-        logging.getLogger("chalicelib.test").info("said")
-        logging.getLogger("chalicelib.test").debug("unsaid")
-        logging.getLogger("botocore").info("unsaid")
-    finally:
-        root.handlers[:], root.level = handlers, level
+    yield root
+    root.handlers[:], root.level = handlers, level
+
+
+def test_logs_go_to_standard_error_once(root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO")
+    configure_logging("INFO")
+    assert len(root_logger.handlers) == 1
+    logging.getLogger("chalicelib.test").info("said")
+    logging.getLogger("chalicelib.test").debug("unsaid")
+    logging.getLogger("botocore").info("unsaid")
     said = capsys.readouterr()
     assert said.out == ""
     assert [json.loads(line)["message"] for line in said.err.splitlines()] == ["said"]
+
+
+@pytest.mark.parametrize("level", ["VERBOSE", "", "info"])
+def test_a_level_that_is_none_is_said_and_stops_nothing(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    configure_logging(level)
+    assert root_logger.level == logging.INFO
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["log_level"] == level

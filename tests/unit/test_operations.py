@@ -57,6 +57,7 @@ def test_a_module_put_into_the_package_is_an_operation(tmp_path: Path, monkeypat
         ("def probe(data: int, more: int) -> int:\n 'Doc.'", "exactly one parameter"),
         ("def probe(number: int) -> int:\n 'Doc.'", "exactly one parameter, data"),
         ("def probe(data: int) -> int:\n return 1", "needs a docstring"),
+        ("def probe(data: int) -> int:\n ' '\n return 1", "needs a docstring"),
     ],
 )
 def test_a_module_that_is_no_operation_is_told_why(source: str, complaint: str) -> None:
