@@ -11,7 +11,7 @@ import os
 from chalice.app import Chalice, SQSEvent
 
 from chalicelib import consumer
-from chalicelib.api import accounts, jobs, service
+from chalicelib.api import about, accounts, jobs
 from chalicelib.api.edge import http_edge
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings
@@ -31,7 +31,7 @@ def services() -> Services:
 
 app.register_blueprint(accounts.blueprint(services))
 app.register_blueprint(jobs.blueprint(services))
-app.register_blueprint(service.blueprint(services))
+app.register_blueprint(about.blueprint(services))
 
 
 # Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it.

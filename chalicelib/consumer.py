@@ -10,9 +10,7 @@ taken as success.
 import logging
 from collections.abc import Sequence
 
-import msgspec
-
-from chalicelib.adapters.sqs import from_body
+from chalicelib.adapters.sqs import ForeignMessage, from_body
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.execution import Execution
 
@@ -40,8 +38,8 @@ def consume(bodies: Sequence[str], execution: Execution) -> None:
 def _settled(body: str, execution: Execution) -> bool:
     try:
         key = from_body(body)
-    except msgspec.DecodeError:
-        logger.exception("message names no job", extra={"body": body[:200]})
+    except ForeignMessage:
+        logger.exception("message names no job")
         return False
     log_fields = {"job_id": key.job_id, "owner_id": key.owner_id}
     try:

@@ -66,9 +66,10 @@ class JobPage:
 
 class JobRepository(Protocol):
     """
-    Jobs by owner and id. Each transition is one conditional write, and one whose response was lost still counts.
+    Jobs by owner and id. Each transition is one conditional write.
 
-    A transition refused by its condition raises `ConcurrentUpdate` with the job as it is, ``None`` when it is gone.
+    A claim or an end whose response was lost still counts when it is tried again. A transition refused by its condition
+    raises `ConcurrentUpdate` with the job as it is, ``None`` when it is gone.
     """
 
     def add(self, job: Job) -> None:

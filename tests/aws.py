@@ -1,6 +1,7 @@
 """AWS for tests: clients of an emulator or of moto, the tables and the queue as the template defines them."""
 
 import json
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,13 @@ def create_queue(sqs: Any, name: str) -> str:
     return str(sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": str(visibility_s)})["QueueUrl"])
 
 
+def nowhere() -> str:
+    """A URL of this machine at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
 class LosesFirstResponses:
     """A client each of whose calls is made twice, as after a response that was lost; the second answer counts."""
 
@@ -66,6 +74,10 @@ class CountedCalls:
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION is not None
         boto3.DEFAULT_SESSION.events.register("before-call", self._count)
+
+    def stop(self) -> None:
+        """The next client is made by a new session, uncounted."""
+        boto3.DEFAULT_SESSION = None
 
     def _count(self, event_name: str, **_: Any) -> None:
         self._of[event_name.rpartition(".")[2]] += 1

@@ -1,6 +1,6 @@
 """The jobs queue on SQS, and the form of its messages."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
+class ForeignMessage(Exception):
+    """A message on the jobs queue that names no job."""
+
+
 class JobMessage(msgspec.Struct, frozen=True):
-    """Body of a message: where the job is, never what it is. ``version`` lets a later form be told apart."""
+    """Body of a message: where the job is, never what it is. ``version`` tells a later form apart."""
 
     owner_id: str
     job_id: str
-    version: int = 1
+    version: Literal[1] = 1
 
 
 def to_body(key: JobKey) -> str:
@@ -32,9 +36,12 @@ def from_body(body: str) -> JobKey:
     Return the job that a message body names.
 
     Raises:
-        msgspec.DecodeError: The body is not a `JobMessage`.
+        ForeignMessage: The body is not a `JobMessage`.
     """
-    message = msgspec.json.decode(body, type=JobMessage)
+    try:
+        message = msgspec.json.decode(body, type=JobMessage)
+    except msgspec.DecodeError as other:
+        raise ForeignMessage(body[:200]) from other
     return JobKey(owner_id=UserId(message.owner_id), job_id=JobId(message.job_id))
 
 

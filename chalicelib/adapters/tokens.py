@@ -11,6 +11,9 @@ from chalicelib.domain.users import UserId
 ALGORITHM = "HS256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
 TOKEN_MAX_CHARACTERS = 4096
+LEEWAY_S = 30
+"""By how much the clock of the container that made a token may differ from this one's."""
+
 CLAIMS = ("iss", "aud", "sub", "jti", "iat", "exp")
 
 
@@ -53,6 +56,7 @@ class JwtCodec:
                 algorithms=[ALGORITHM],
                 issuer=self._issuer,
                 audience=self._issuer,
+                leeway=LEEWAY_S,
                 options={"require": list(CLAIMS)},
             )
         except jwt.ExpiredSignatureError as expired:

@@ -11,6 +11,9 @@ A job, the states it can be in, and who moves it on.
     The operation raised, or the attempts ran out; ``error`` says why. Final.
 
 A final state, its result and its error never change.
+
+The methods of `Job` are the transitions as pure rules. A repository performs each as one conditional write, whose
+condition must admit exactly what they do; the contract tests hold every implementation to that.
 """
 
 import re

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api import accounts, jobs, service
+from chalicelib.api import about, accounts, jobs
 from chalicelib.api.edge import http_edge
 from tests.events import api_event
 from tests.factories import World
@@ -47,7 +47,7 @@ class Api:
         services = self.world.services()
         self.app = Chalice(app_name="job-backend", configure_logs=False)
         self.app.register_middleware(http_edge, "http")
-        for blueprint in (accounts.blueprint, jobs.blueprint, service.blueprint):
+        for blueprint in (accounts.blueprint, jobs.blueprint, about.blueprint):
             self.app.register_blueprint(blueprint(lambda: services))
 
     def send(

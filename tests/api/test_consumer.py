@@ -61,7 +61,17 @@ def test_the_message_of_a_job_held_elsewhere_comes_back() -> None:
         consumed(world, job_message(KEY))
 
 
-@pytest.mark.parametrize("body", ["", "{}", "nonsense", '{"owner_id": 1, "job_id": 2}', '"\\ud800"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{}",
+        "nonsense",
+        '{"owner_id": 1, "job_id": 2}',
+        '"\\ud800"',
+        '{"owner_id": "a", "job_id": "b", "version": 2}',
+    ],
+)
 def test_a_body_that_names_no_job_goes_to_the_dead_letters_and_stops_no_other(body: str) -> None:
     world = World()
     world.jobs.add(make_job())
@@ -70,11 +80,13 @@ def test_a_body_that_names_no_job_goes_to_the_dead_letters_and_stops_no_other(bo
     assert statuses(world) == [JobStatus.SUCCESS]
 
 
-def test_without_the_table_the_message_comes_back() -> None:
+def test_without_the_table_the_message_comes_back_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.jobs.away = True
-    with pytest.raises(MessagesReturned):
+    with caplog.at_level(logging.ERROR), pytest.raises(MessagesReturned):
         consumed(world, job_message(KEY))
+    (record,) = caplog.records
+    assert (record.message, record.__dict__["job_id"]) == ("job store is away", KEY.job_id)
 
 
 def test_a_fault_of_ours_in_one_job_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,25 +5,39 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 import app
-from tests.aws import PROJECT, CountedCalls, client, create_queue, create_table
+from chalicelib.adapters.tokens import JwtCodec
+from tests.aws import PROJECT, CountedCalls, client, create_queue, create_table, nowhere
 from tests.deployment import environment
 from tests.events import api_event, sqs_event
+from tests.factories import OWNER
 
+SIGNING_KEY = bytes(range(32))
+NUMBERS = count(1)
+JOB_ROUTES = [
+    ("POST", "/jobs"),
+    ("GET", "/jobs"),
+    ("GET", "/jobsList"),
+    ("GET", "/jobs/{job_id}"),
+    ("GET", "/jobs/{job_id}/status"),
+    ("GET", "/jobs/{job_id}/result"),
+]
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
 
 
 @pytest.fixture
-def calls(ministack: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[CountedCalls]:
+def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCalls]:
     """The entry points over tables and a queue of their own; counts their AWS calls."""
-    suffix = f"entry-{abs(hash(request.node.name))}"
+    suffix = f"entry-{next(NUMBERS)}"
     dynamodb, sqs, ssm = (client(service, ministack) for service in ("dynamodb", "sqs", "ssm"))
     parameter = f"/{suffix}/signing-key"
-    ssm.put_parameter(Name=parameter, Type="SecureString", Value="ab" * 32)
+    ssm.put_parameter(Name=parameter, Type="SecureString", Value=SIGNING_KEY.hex())
     variables = environment(
         TOKEN_ISSUER=suffix,
         USERS_TABLE=create_table(dynamodb, "UsersTable", f"users-{suffix}"),
@@ -39,7 +53,9 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     app.services.cache_clear()
-    yield CountedCalls()
+    counted = CountedCalls()
+    yield counted
+    counted.stop()
     app.services.cache_clear()
 
 
@@ -85,11 +101,28 @@ def test_with_the_queue_away_a_submit_is_refused_and_its_row_taken_back(
     call("POST", "/register", CREDENTIALS)
     token = call("POST", "/login", CREDENTIALS)[1]["access_token"]
     calls.taken()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", nowhere())
     status, problem = call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)
     assert (status, problem["code"]) == (503, "UNAVAILABLE")
     assert calls.taken() == {"UpdateItem": 1, "PutItem": 1, "SendMessage": 1, "DeleteItem": 1}
     assert call("GET", "/jobs", token=token)[1] == {"jobs": [], "next_cursor": None}
+
+
+def test_a_token_that_has_expired_or_was_altered_opens_nothing(calls: CountedCalls) -> None:
+    codec = JwtCodec(issuer=os.environ["TOKEN_ISSUER"], key=lambda: SIGNING_KEY)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+
+    def token(minutes: int) -> str:
+        return codec.issue(OWNER, token_id="one", at=an_hour_ago, expires_at=an_hour_ago + timedelta(minutes=minutes))
+
+    assert call("GET", "/jobs", token=token(61))[0] == 200
+    calls.taken()
+    for bad, detail in [(token(59), "the token has expired; log in again"), (token(61)[:-1], "the token is not one")]:
+        for method, resource in JOB_ROUTES:
+            status, problem = call(method, resource, {"data": [1], "operation": "square_sum"}, token=bad, job_id="1")
+            assert (status, problem["code"]) == (401, "NOT_AUTHENTICATED")
+            assert problem["detail"].startswith(detail)
+    assert calls.taken() == {}
 
 
 def test_refusals_cost_nothing_or_one_call(calls: CountedCalls) -> None:

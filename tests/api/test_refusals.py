@@ -210,6 +210,7 @@ def test_the_frameworks_own_refusals_have_the_same_shape(method: str, path: str)
     answer = Api().send(method, path)
     assert answer.status == 405
     assert answer.problem["code"] == "METHOD_NOT_ALLOWED"
+    assert "Allow" in answer.headers
 
 
 def test_passwords_and_tokens_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,6 @@ A contract test takes ``ports`` and runs on each. What threads must prove runs o
 conditional writes are not atomic. What only an implementation over AWS has, runs on ``aws``.
 """
 
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -20,7 +19,7 @@ from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
 from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.domain.jobs import JobKey
 from chalicelib.ports import JobQueue, JobRepository, RateLimitStore, UserRepository
-from tests.aws import LosesFirstResponses, client, create_queue, create_table
+from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
 from tests.fakes import (
     InMemoryJobQueue,
     InMemoryJobRepository,
@@ -129,7 +128,5 @@ def lossy_ports(aws: Aws) -> Ports:
 @pytest.fixture
 def away_ports(aws: Aws) -> Ports:
     """Nothing listens where DynamoDB and SQS should be."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        nowhere = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    return aws.ports(dynamodb=client("dynamodb", nowhere), sqs=client("sqs", nowhere))
+    url = nowhere()
+    return aws.ports(dynamodb=client("dynamodb", url), sqs=client("sqs", url))

@@ -206,6 +206,20 @@ def test_a_taking_back_whose_response_was_lost_finds_the_job_gone(lossy_ports: P
     assert refused_with(lossy_ports.jobs.withdraw, KEY) is None
 
 
+def test_every_read_asks_for_what_was_last_written(aws: Aws) -> None:
+    """No stand-in ever answers with less, so the question is looked at instead."""
+    asked: list[dict[str, Any]] = []
+    for read in ("GetItem", "Query"):
+        aws.dynamodb.meta.events.register(
+            f"provide-client-params.dynamodb.{read}", lambda params, **_: asked.append(dict(params))
+        )
+    ports = aws.ports()
+    ports.jobs.get(KEY)
+    ports.jobs.newest(OWNER, limit=1, after=None)
+    ports.users.find("ada")
+    assert [each["ConsistentRead"] for each in asked] == [True, True, True]
+
+
 def test_the_table_forgets_a_job_when_it_expires_and_not_before(aws: Aws) -> None:
     aws.ports().jobs.add(make_job(expires_at=NOON + timedelta(milliseconds=1)))
     (item,) = aws.dynamodb.scan(TableName=aws.jobs_table)["Items"]

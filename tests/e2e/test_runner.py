@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 
 from localstack.emulator import EmulatorError, running_emulator
+from tests.aws import nowhere
 from tests.e2e.conftest import Runner, call, logged_in
 
 
@@ -42,7 +43,8 @@ def test_aws_itself_is_not_touched() -> None:
 
 
 def test_an_emulator_that_does_not_answer_is_said() -> None:
-    assert "nothing answers at AWS_ENDPOINT_URL (http://127.0.0.1:9)" in refusal(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    url = nowhere()
+    assert f"nothing answers at AWS_ENDPOINT_URL ({url})" in refusal(AWS_ENDPOINT_URL=url)
 
 
 def test_another_emulator_is_used_and_keeps_what_it_has(ministack: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from localstack.emulator import running_emulator
 from localstack.packaging import TEMPLATE_NAME
 from localstack.stack import StackError, clients, deploy
+from tests.aws import nowhere
 
 
 def test_a_stack_that_is_rolled_back_is_said_with_the_reason(packaged: Path, tmp_path: Path) -> None:
@@ -17,11 +18,11 @@ def test_a_stack_that_is_rolled_back_is_said_with_the_reason(packaged: Path, tmp
     template = json.loads((folder / TEMPLATE_NAME).read_text())
     template["Resources"]["JobsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] = "often"
     (folder / TEMPLATE_NAME).write_text(json.dumps(template))
-    with running_emulator() as url, pytest.raises(StackError, match="JobsQueue: Invalid value.*maxReceiveCount"):
+    with running_emulator() as url, pytest.raises(StackError, match=r"JobsQueue: Invalid value.*maxReceiveCount"):
         deploy(clients(url), url, folder)
 
 
 def test_a_service_that_refuses_is_said_without_a_trace(packaged: Path) -> None:
-    nowhere = "http://127.0.0.1:9"
+    url = nowhere()
     with pytest.raises(StackError, match="Could not connect to the endpoint URL"):
-        deploy(clients(nowhere), nowhere, packaged)
+        deploy(clients(url), url, packaged)

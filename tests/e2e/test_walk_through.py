@@ -3,17 +3,18 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
+from typing import Any
 from urllib.parse import urljoin
 
-import pytest
-
-from tests.aws import PROJECT
+from tests.aws import PROJECT, nowhere
 from tests.e2e.conftest import call, logged_in, shell
 
 
@@ -45,28 +46,55 @@ def test_the_demo_against_the_running_service_prints_14(api: str) -> None:
 
 
 def test_the_demo_brings_a_service_of_its_own_and_takes_it_away_again(tmp_path: Path) -> None:
-    done = demo(PORT="9", TMPDIR=str(tmp_path))
+    port = nowhere().rpartition(":")[2]
+    done = demo(PORT=port, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "No service at http://localhost:9" in done.stdout
+    assert f"No service at http://localhost:{port}" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["result", "14"]
     assert not list(tmp_path.iterdir())
 
 
 def test_the_demo_says_when_no_service_answers() -> None:
-    done = demo(API="http://127.0.0.1:9")
+    url = nowhere()
+    done = demo(API=url)
     assert done.returncode == 1
-    assert "no service answers at http://127.0.0.1:9" in done.stderr
+    assert f"no service answers at {url}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_demo_says_when_what_answers_is_no_service() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer_once() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.sendall(b"220 mail\r\n")
+
+        answering = Thread(target=answer_once)
+        answering.start()
+        url = f"http://127.0.0.1:{other.getsockname()[1]}"
+        done = demo(API=url)
+        answering.join()
+    assert done.returncode == 1
+    assert f"no service answers at {url}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def finished(api: str, job_path: str, token: str) -> Any:
+    """The result of a job, once it is final."""
+    deadline = time.monotonic() + 30
+    while True:
+        answer = call(api, "GET", f"{job_path}/result", token=token)[1]
+        if answer["status"] in {"SUCCESS", "FAILED"}:
+            return answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
 
 
 def test_a_job_that_cannot_be_computed_fails_with_its_reason(api: str) -> None:
     token = logged_in(api, "failing")
     _, job = call(api, "POST", "/jobs", body={"data": [1e200], "operation": "square_sum"}, token=token)
-    deadline = time.monotonic() + 30
-    answer = {"status": "PENDING"}
-    while answer["status"] in {"PENDING", "IN_PROGRESS"} and time.monotonic() < deadline:
-        time.sleep(0.1)
-        answer = call(api, "GET", f"/jobs/{job['job_id']}/result", token=token)[1]
+    answer = finished(api, f"/jobs/{job['job_id']}", token)
     error = {"code": "OPERATION_FAILED", "detail": "the result is beyond the largest float"}
     assert answer == {"status": "FAILED", "result": None, "error": error}
 
@@ -93,11 +121,21 @@ def test_another_users_job_is_not_found(api: str) -> None:
     assert foreign[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/jobsList", "/operations", "/health"])
-def test_paths_work_with_and_without_the_trailing_slash(api: str, path: str) -> None:
-    token = logged_in(api, f"slash-{path[1:]}")
-    assert call(api, "GET", path, token=token) == call(api, "GET", f"{path}/", token=token)
-    assert call(api, "GET", path, token=token)[0] == 200
+def test_paths_work_with_and_without_the_trailing_slash(api: str) -> None:
+    credentials = {"username": "slash", "password": "yourpassword"}
+    assert call(api, "POST", "/register/", body=credentials)[0] == 201
+    assert call(api, "POST", "/register", body=credentials)[0] == 409
+    token = call(api, "POST", "/login/", body=credentials)[1]["access_token"]
+    assert call(api, "POST", "/login", body=credentials)[0] == 200
+    for path in ("/jobs", "/jobs/"):
+        status, job = call(api, "POST", path, body={"data": [1], "operation": "square_sum"}, token=token)
+        assert status == 202
+    job_path = f"/jobs/{job['job_id']}"
+    finished(api, job_path, token)
+    for path in ("/jobs", "/jobsList", "/operations", "/health", job_path, f"{job_path}/status", f"{job_path}/result"):
+        status, answer = call(api, "GET", path, token=token)
+        assert status == 200
+        assert call(api, "GET", f"{path}/", token=token) == (status, answer)
 
 
 def test_of_two_who_register_at_once_one_wins(api: str) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 import jwt
 import pytest
 
-from chalicelib.adapters.tokens import TOKEN_MAX_CHARACTERS, JwtCodec
+from chalicelib.adapters.tokens import LEEWAY_S, TOKEN_MAX_CHARACTERS, JwtCodec
 from chalicelib.domain.errors import NotAuthenticated
 from tests.factories import OWNER
 
 KEY = bytes(range(64))
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # noqa: TID251 - PyJWT asks no other clock
 CODEC = JwtCodec(issuer="job-backend-test", key=lambda: KEY)
 
 
@@ -63,7 +63,14 @@ def test_what_is_not_exactly_ours_is_refused_with_one_sentence(token: str) -> No
         CODEC.verify(token)
 
 
-def test_every_single_changed_character_is_noticed() -> None:
+def test_clocks_may_differ_a_little() -> None:
+    now = datetime.now(UTC)  # noqa: TID251 - PyJWT asks no other clock
+    ahead, behind = now + timedelta(seconds=LEEWAY_S - 10), now - timedelta(seconds=LEEWAY_S - 10)
+    assert CODEC.verify(signed(claims(iat=int(ahead.timestamp())))) == OWNER
+    assert CODEC.verify(signed(claims(exp=int(behind.timestamp())))) == OWNER
+
+
+def test_a_changed_payload_or_signature_is_noticed() -> None:
     token = signed(claims())
     header, payload, signature = token.split(".")
     for altered in (
@@ -76,6 +83,6 @@ def test_every_single_changed_character_is_noticed() -> None:
 
 
 def test_an_expired_token_says_so() -> None:
-    past = int((NOW - timedelta(seconds=1)).timestamp())
+    past = int((NOW - timedelta(seconds=LEEWAY_S + 1)).timestamp())
     with pytest.raises(NotAuthenticated, match="the token has expired; log in again"):
         CODEC.verify(signed(claims(exp=past)))

@@ -1,8 +1,8 @@
 """
 What a refused conditional write tells.
 
-Each write asks for ``ReturnValuesOnConditionCheckFailure=ALL_OLD``, so a refusal comes with the row as it was, and the
-SDK's own retry after a lost response can be told from somebody else's change.
+A write whose caller must tell more than yes or no asks for ``ReturnValuesOnConditionCheckFailure=ALL_OLD``. Its refusal
+comes with the row as it was, and the SDK's own retry after a lost response can be told from somebody else's change.
 """
 
 from collections.abc import Iterator, Mapping

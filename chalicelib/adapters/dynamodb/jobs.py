@@ -42,7 +42,7 @@ NAMES = {
     "#started_at": "started_at_epoch_ms",
     "#status": "status",
 }
-"""Placeholders for attribute names, always, because some are reserved words of DynamoDB."""
+"""Placeholders for every attribute that a transition names; some are reserved words of DynamoDB."""
 
 
 class DynamoDBJobRepository:
