@@ -55,7 +55,7 @@ package: $(INSTALLED) ## Build the Lambda zip and the CloudFormation template in
 	@$(BIN)/python -m localstack.packaging $(STAGE)
 
 lock: $(INSTALLED) ## Pin anew what pyproject.toml asks for
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group lambda -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group dev -o requirements-dev.txt
 
