@@ -59,6 +59,10 @@ STATUS_OF: dict[type[JobBackendError], HTTPStatus] = {
 """Status of each error a caller can meet; a class that is not here is a fault of ours, and a 500."""
 
 
+RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Names that RFC 9110 changed and Python's `http` only since 3.13."""
+
+
 class FieldError(msgspec.Struct, frozen=True):
     """What is wrong with one value; ``pointer`` is its JSON Pointer as a URI fragment."""
 
@@ -101,11 +105,17 @@ def error_response(error: JobBackendError) -> Response | None:
     if isinstance(error, InvalidInput):
         errors = (FieldError(detail=str(error), pointer=error.pointer),)
     return problem_response(
-        Problem(title=status.phrase, status=status.value, code=error.code, detail=str(error), errors=errors), headers
+        Problem(title=_title(status), status=status.value, code=error.code, detail=str(error), errors=errors), headers
     )
 
 
 def bare_problem_response(status_code: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return the problem of a status that no error class stands for: Chalice's own answers and our faults."""
     status = HTTPStatus(status_code)
-    return problem_response(Problem(title=status.phrase, status=status.value, code=status.name, detail=detail), headers)
+    return problem_response(
+        Problem(title=_title(status), status=status.value, code=status.name, detail=detail), headers
+    )
+
+
+def _title(status: HTTPStatus) -> str:
+    return RENAMED.get(status.value, status.phrase)

@@ -26,12 +26,12 @@ from chalicelib.validation import described
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedOperation:
-    """One operation: a typed function behind JSON text."""
+    """One operation: a typed function behind JSON text; ``input_schema`` is the JSON Schema of ``data``."""
 
     name: str
     description: str
     function: Callable[..., object]
-    input_type: Any
+    input_schema: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] = field(repr=False)
 
     @classmethod
@@ -40,13 +40,13 @@ class TypedOperation:
         Read the operation that ``module`` defines.
 
         Raises:
-            TypeError: The module does not hold a function of its own name with ``data`` and the result annotated and a
-                docstring; the message says what is missing.
+            TypeError: The module does not hold a plain function of its own name with ``data`` and the result annotated
+                and a docstring, or no JSON can be of the type of ``data``; the message says what is wrong.
         """
         name = module.__name__.rpartition(".")[2]
         function = getattr(module, name, None)
-        if not inspect.isfunction(function):
-            message = f"{module.__name__} must define a function {name}(data)"
+        if not inspect.isfunction(function) or inspect.iscoroutinefunction(function):
+            message = f"{module.__name__} must define a plain function {name}(data)"
             raise TypeError(message)
         hints = get_type_hints(function, include_extras=True)
         if list(inspect.signature(function).parameters) != ["data"] or set(hints) != {"data", "return"}:
@@ -56,18 +56,18 @@ class TypedOperation:
         if not doc:
             message = f"{module.__name__}.{name} needs a docstring: its first line is shown to the users"
             raise TypeError(message)
+        try:
+            input_schema = msgspec.json.schema(hints["data"])
+        except TypeError as unfit:
+            message = f"{module.__name__}.{name} takes data of a type that JSON has no form for: {unfit}"
+            raise TypeError(message) from unfit
         return cls(
             name=name,
             description=doc.splitlines()[0],
             function=function,
-            input_type=hints["data"],
+            input_schema=input_schema,
             decoder=msgspec.json.Decoder(hints["data"]),
         )
-
-    @property
-    def input_schema(self) -> Mapping[str, object]:
-        """JSON Schema of ``data``."""
-        return msgspec.json.schema(self.input_type)
 
     def accepted_input(self, data_json: bytes) -> str:
         """Return the data as canonical JSON text; see `chalicelib.ports.Operation`."""

@@ -50,8 +50,10 @@ def test_a_module_put_into_the_package_is_an_operation(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        ("", "must define a function probe"),
-        ("probe = 1", "must define a function probe"),
+        ("", "must define a plain function probe"),
+        ("probe = 1", "must define a plain function probe"),
+        ("async def probe(data: int) -> int:\n 'Doc.'", "must define a plain function probe"),
+        ("import re\ndef probe(data: re.Pattern) -> int:\n 'Doc.'", "of a type that JSON has no form for"),
         ("def probe(data):\n 'Doc.'", "must take exactly one parameter, data, and annotate it and the result"),
         ("def probe(data: int):\n 'Doc.'", "annotate it and the result"),
         ("def probe(data: int, more: int) -> int:\n 'Doc.'", "exactly one parameter"),

@@ -1,9 +1,18 @@
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from chalicelib.api.errors import STATUS_OF, error_response
-from chalicelib.domain.errors import ConcurrentUpdate, InvalidInput, JobBackendError, JobFailed, RequestRefused
+from chalicelib.domain.errors import (
+    ConcurrentUpdate,
+    InputTooLarge,
+    InvalidInput,
+    JobBackendError,
+    JobFailed,
+    NotFound,
+    RequestRefused,
+)
 
 
 def kinds_of(error: type[JobBackendError]) -> Iterator[type[JobBackendError]]:
@@ -24,6 +33,20 @@ def test_every_refusal_has_its_status_and_a_code_of_its_own() -> None:
 def test_what_no_caller_should_meet_has_no_status(error: JobBackendError) -> None:
     """It is answered as a fault of ours, a 500."""
     assert error_response(error) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (InvalidInput("no"), "Unprocessable Content"),
+        (InputTooLarge("no"), "Content Too Large"),
+        (NotFound("no"), "Not Found"),
+    ],
+)
+def test_titles_are_those_of_rfc_9110_on_every_python(error: JobBackendError, title: str) -> None:
+    response = error_response(error)
+    assert response is not None
+    assert json.loads(response.body)["title"] == title
 
 
 def test_invalid_input_says_where() -> None:
