@@ -8,6 +8,10 @@ STAGE ?= local
 export PORT
 export PYTHONDONTWRITEBYTECODE := 1
 
+# pip's many lines as one that counts; its errors as they are.
+PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", ++n, of; fflush()} \
+  /^Installing collected/ {print "; now unpacking them"; fflush()} /^ERROR/ {printf "\n%s\n", $$0; fflush()}
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-fast lint format check package lock clean
 
@@ -17,10 +21,12 @@ help: ## Show this help
 setup: $(INSTALLED) ## Make .venv and install everything into it, if anything changed
 
 $(INSTALLED): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This project needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This project needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make setup PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "Installing the development environment into $(VENV) (once) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	@echo "Installing the development environment into $(VENV): once, about 90 MB to download"
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps -r requirements-dev.txt 2>&1 \
+	  && touch $(VENV)/.pip-was-right; } | awk -v of=$$(grep -c == requirements-dev.txt) '$(PIP_PROGRESS)'
+	@rm $(VENV)/.pip-was-right 2>/dev/null || { echo "pip failed, as it says above; run make again"; exit 1; }
 	@$(BIN)/python -m pip check
 	@touch $@
 
@@ -41,7 +47,7 @@ lint: $(INSTALLED) ## Check style, types, layers and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m localstack.packaging $(STAGE)
 	@$(BIN)/cfn-lint .build/$(STAGE)/sam.json
 

@@ -1,5 +1,5 @@
 """
 The product on a laptop: an emulated AWS, the same template that AWS gets, and the API at one local address.
 
-Imports the product's packaging only; ``chalicelib`` never imports this package, and it is not in the Lambda's zip.
+``chalicelib`` never imports this package, and it is not in the Lambda's zip.
 """

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 
-from localstack.run import DEFAULT_PORT, FAULTS, local_api, stop_on_signals
+from localstack.run import DEFAULT_PORT, FAULTS, local_api, prepare_process
 
 POLL_S = 0.2
 PATIENCE_S = 60
@@ -28,21 +28,20 @@ class DemoError(Exception):
     """The service did not do its part; the message says what it did."""
 
 
-def call(api: str, method: str, path: str, body: object = None, token: str = "") -> Any:  # noqa: ANN401 - any JSON
+def call(  # noqa: PLR0913 - two of which are rare
+    api: str, method: str, path: str, body: object = None, token: str = "", *, timeout_s: float = 35
+) -> Any:  # noqa: ANN401 - any JSON
     """
     Make one call of the API and return its JSON.
 
     Raises:
         DemoError: The answer is an error, or none of a JSON API.
     """
-    request = urllib.request.Request(  # noqa: S310 - the person's own URL
-        api + path,
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
-    )
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     try:
-        with urllib.request.urlopen(request, timeout=35) as answer:  # noqa: S310 - the person's own URL
+        request = urllib.request.Request(api + path, method=method, data=data, headers=headers)  # noqa: S310 - the person's own URL
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - the person's own URL
             return json.load(answer)
     except urllib.error.HTTPError as error:
         message = f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
@@ -99,14 +98,14 @@ def service() -> Iterator[str]:
 
 def _answers(api: str) -> bool:
     try:
-        return bool(call(api, "GET", "/health") == {"status": "ok"})
+        return bool(call(api, "GET", "/health", timeout_s=3) == {"status": "ok"})
     except DemoError:
         return False
 
 
 def main() -> int:
     """Show the demo; return the exit status."""
-    stop_on_signals()
+    prepare_process()
     try:
         with service() as api:
             show(api)

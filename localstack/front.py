@@ -1,5 +1,6 @@
 """The local address of the API: passes each request on to the emulator's API Gateway, whose own URLs are long."""
 
+import socket
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -30,7 +31,9 @@ def front_server(port: int) -> BaseWSGIServer:
     Raises:
         OSError: The port is taken.
     """
-    return make_server(HOST, port, _starting, threaded=True, request_handler=_QuietHandler)
+    # Bound here: where the port is taken, Werkzeug would print its own advice and exit.
+    with socket.create_server((HOST, port)) as bound:
+        return make_server(HOST, port, _starting, threaded=True, request_handler=_QuietHandler, fd=bound.fileno())
 
 
 def forward_to(server: BaseWSGIServer, api_url: str, *, stage: str) -> None:

@@ -2,17 +2,25 @@
 
 import argparse
 import fcntl
+import hashlib
+import json
 import os
 import platform
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chalicelib import operations
+from chalicelib.operations.registry import OperationRegistry
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build"
 ZIP_NAME = "deployment.zip"
 TEMPLATE_NAME = "sam.json"
+LAMBDA_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_26_x86_64")
+"""What the wheels may be built for: the glibc of Lambda's oldest Python here, 3.11, is 2.26."""
 
 
 class PackagingError(Exception):
@@ -24,25 +32,87 @@ def package(stage: str, folder: Path) -> None:
     Write the deployment zip and the rendered template of ``stage`` into ``folder``.
 
     Chalice keeps the zip of the last build and takes it again when nothing changed. Two builds at once wait for each
-    other, because they share that.
+    other, because they share that. The package registry is asked only after ``requirements.txt`` has changed; on a
+    machine that cannot load Lambda's wheels, after any change.
 
     Raises:
-        PackagingError: Chalice failed, or only warned that a dependency has no wheel for Lambda.
+        PackagingError: There is no such stage, an operation cannot be served, Chalice failed, or it only warned that a
+            dependency has no wheel for Lambda.
     """
+    stages = json.loads((PROJECT / ".chalice" / "config.json").read_text())["stages"]
+    if stage not in stages:
+        message = f"there is no stage {stage} in .chalice/config.json; there is {', '.join(stages)}"
+        raise PackagingError(message)
+    try:
+        OperationRegistry(operations)
+    except TypeError as unfit:
+        raise PackagingError(str(unfit)) from unfit
     folder.mkdir(parents=True, exist_ok=True)
     BUILD.mkdir(exist_ok=True)
-    chalice = Path(sys.executable).parent / "chalice"
-    command = [str(chalice), "package", "--stage", stage, "--merge-template", ".chalice/resources.json", str(folder)]
-    # A region is all it needs of AWS, and a profile must not be asked for; bytecode would make every zip differ.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"AWS_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"}
     with (BUILD / "package.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
-    if done.returncode != 0 or "Could not install" in output:
-        message = f"chalice package failed (exit {done.returncode}):\n{output}"
+        # A region is all it needs of AWS; neither a profile nor a machine's role must be looked for.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+        environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # bytecode would make every zip differ
+        if runs_lambda_wheels():
+            environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(lambda_wheels())}
+        chalice = Path(sys.executable).parent / "chalice"
+        merged = (".chalice/resources.json", str(folder))
+        output = _run(
+            "chalice package", chalice, "package", "--stage", stage, "--merge-template", *merged, **environment
+        )
+    if "Could not install" in output:
+        message = f"chalice package left a dependency out:\n{output}"
         raise PackagingError(message)
+
+
+def lambda_wheels() -> Path:
+    """
+    Return the folder with a wheel for Lambda of everything in ``requirements.txt``, downloaded when that has changed.
+
+    Raises:
+        PackagingError: The registry cannot be reached or does not have one of them; the message is pip's.
+    """
+    requirements = PROJECT / "requirements.txt"
+    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    folder = BUILD / "wheels" / key[:16]
+    if not folder.exists():
+        folder.parent.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=BUILD, ignore_cleanup_errors=True) as part:
+            download = (
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-qq",
+                "--no-deps",
+                "--only-binary=:all:",
+                "--dest",
+                part,
+            )
+            platforms = [f"--platform={platform}" for platform in LAMBDA_PLATFORMS]
+            _run("pip download", *download, *platforms, "-r", requirements, **os.environ)
+            Path(part).rename(folder)
+    return folder
+
+
+def _run(what: str, *command: str | Path, **environment: str) -> str:
+    """Run a command in the project; return all it said."""
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    if done.returncode != 0:
+        message = f"{what} failed (exit {done.returncode}):\n{_cause(output)}"
+        raise PackagingError(message)
+    return output
+
+
+def _cause(output: str) -> str:
+    """Return the part of a command's output that a person needs: of a traceback, what was raised."""
+    before, trace, raised = output.rpartition("Traceback (most recent call last):")
+    if not trace:
+        return before or raised
+    return "\n".join(line for line in raised.splitlines() if line and not line.startswith(" "))
 
 
 def runs_lambda_wheels() -> bool:
@@ -63,17 +133,22 @@ def without_dependencies(source: Path, target: Path) -> None:
                 own.writestr(name, whole.read(name))
 
 
-def main() -> None:
-    """Package one stage and say what came out."""
+def main() -> int:
+    """Package one stage and say what came out; return the exit status."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("stage")
     stage = parser.parse_args().stage
     folder = BUILD / stage
-    package(stage, folder)
+    try:
+        package(stage, folder)
+    except PackagingError as error:
+        print(error, file=sys.stderr)
+        return 1
     size = (folder / ZIP_NAME).stat().st_size
     print(f"{folder / ZIP_NAME}: {size / 1e6:.2f} MB")
     print(f"{folder / TEMPLATE_NAME}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ creates its CloudFormation stack there; and serves the API at ``http://localhost
 Ctrl-C or SIGTERM.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -38,7 +39,7 @@ T = TypeVar("T")
 TRY_IT = """
 Try it in another terminal:
 
-  make demo
+  make demo{port}
 
   curl -s {url}/register -H 'Content-Type: application/json' \\
     -d '{{"username": "yourname", "password": "yourpassword"}}'
@@ -63,9 +64,6 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
     Raises:
         RunError: The port is taken, or ``AWS_ENDPOINT_URL`` is AWS itself or answers nothing.
     """
-    # A profile stands for an account of AWS; boto3 would look for it before anything else.
-    os.environ.pop("AWS_PROFILE", None)
-    os.environ.pop("AWS_DEFAULT_PROFILE", None)
     with ExitStack() as resources:
         server = resources.enter_context(_bound(port))
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
@@ -93,9 +91,10 @@ def _deployed(endpoint: str, *, embedded: bool) -> DeployedStack:
 def _bound(port: int) -> Iterator[BaseWSGIServer]:
     try:
         server = front_server(port)
-    except (OSError, SystemExit) as taken:
-        message = f"port {port} is taken; choose another, for example: make run PORT={port + 1}"
-        raise RunError(message) from taken
+    except OSError as refused:
+        why = "is taken" if refused.errno == errno.EADDRINUSE else f"cannot be used ({refused.strerror})"
+        message = f"port {port} {why}; choose another, for example: make run PORT={DEFAULT_PORT + 1}"
+        raise RunError(message) from refused
     try:
         yield server
     finally:
@@ -132,8 +131,17 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def stop_on_signals() -> None:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into `KeyboardInterrupt`, so that everything started is ended."""
+def prepare_process() -> None:
+    """
+    Make this process fit to run the local stack.
+
+    The first SIGINT, SIGTERM or SIGHUP becomes a `KeyboardInterrupt`, so that everything started is ended. A profile,
+    which stands for an account of AWS, and a proxy are taken from the environment of what runs on this machine alone.
+    """
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "localhost", "127.0.0.1")))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
 
@@ -147,12 +155,12 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Serve until told to stop; return the exit status."""
-    stop_on_signals()
+    prepare_process()
     try:
         with local_api(_wanted_port()) as server:
             url = f"http://localhost:{server.port}"
             _say(f"Ready on {url}")
-            _say(TRY_IT.format(url=url))
+            _say(TRY_IT.format(url=url, port="" if server.port == DEFAULT_PORT else f" PORT={server.port}"))
             server.serve_forever()  # which takes a KeyboardInterrupt for its end
     except KeyboardInterrupt:
         pass  # stopped while starting

@@ -50,7 +50,7 @@ def checked_username(username: str) -> str:
         InvalidInput: It `is_username` not.
     """
     if not is_username(username):
-        detail = "must be 3 to 64 of the characters A-Z a-z 0-9 . _ @ + - and begin with a letter or digit"
+        detail = "the username must be 3 to 64 of the characters A-Z a-z 0-9 . _ @ + - and begin with a letter or digit"
         raise InvalidInput(detail, pointer="#/username")
     return username
 
@@ -66,7 +66,7 @@ def checked_password(password: str) -> str:
     """
     normal = normalised_password(password)
     if normal is None or len(normal) < PASSWORD_MIN_CHARACTERS:
-        detail = f"must have {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS} characters"
+        detail = f"the password must have {PASSWORD_MIN_CHARACTERS} to {PASSWORD_MAX_CHARACTERS} characters"
         raise InvalidInput(detail, pointer="#/password")
     return normal
 

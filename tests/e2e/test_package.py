@@ -13,8 +13,18 @@ from typing import Any
 
 import pytest
 
+from chalicelib import operations
 from chalicelib.config import Settings
-from localstack.packaging import TEMPLATE_NAME, ZIP_NAME, runs_lambda_wheels, without_dependencies
+from localstack import packaging
+from localstack.packaging import (
+    TEMPLATE_NAME,
+    ZIP_NAME,
+    PackagingError,
+    lambda_wheels,
+    package,
+    runs_lambda_wheels,
+    without_dependencies,
+)
 from tests.aws import PROJECT
 
 PACKAGE_MAX_BYTES = 5_000_000
@@ -29,6 +39,39 @@ def template(packaged: Path) -> dict[str, Any]:
 def properties(template: dict[str, Any], resource: str) -> dict[str, Any]:
     found: dict[str, Any] = template["Resources"][resource]["Properties"]
     return found
+
+
+def pinned() -> set[str]:
+    """The names of what the functions need."""
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    return {line.partition("==")[0] for line in lines if "==" in line and not line.startswith("#")}
+
+
+def test_a_stage_that_is_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PackagingError, match=r"there is no stage nope in .chalice/config.json; there is local"):
+        package("nope", tmp_path / "nope")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operation_that_cannot_be_served_is_not_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half.py").write_text("def half(data):\n    return data / 2\n")
+    monkeypatch.setattr(operations, "__path__", [*operations.__path__, str(tmp_path)])
+    with pytest.raises(PackagingError, match=r"operations\.half\.half must take .* one parameter, data, and annotate"):
+        package("local", tmp_path / "package")
+
+
+def test_the_registry_is_asked_for_the_wheels_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = lambda_wheels()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert lambda_wheels() == folder
+    wheels = {path.name.partition("-")[0].replace("_", "-").lower() for path in folder.glob("*.whl")}
+    assert wheels == pinned()
+    monkeypatch.setattr(packaging, "PROJECT", tmp_path)
+    (tmp_path / "requirements.txt").write_text("msgspec==0.0.0\n")
+    with pytest.raises(PackagingError, match="pip download failed") as failed:
+        lambda_wheels()
+    assert "msgspec==0.0.0" in str(failed.value)
 
 
 def test_lambda_enters_the_handlers_there_are(template: dict[str, Any]) -> None:
@@ -141,15 +184,10 @@ def test_nothing_secret_is_in_the_template(packaged: Path) -> None:
 
 def test_the_zip_holds_every_dependency_and_is_small(packaged: Path) -> None:
     """Chalice only warns when it finds no wheel."""
-    pinned = {
-        line.partition("==")[0]
-        for line in (PROJECT / "requirements.txt").read_text().splitlines()
-        if "==" in line and not line.startswith("#")
-    }
     with zipfile.ZipFile(packaged / ZIP_NAME) as content:
         names = content.namelist()
     held = {name.partition("-")[0].replace("_", "-").lower() for name in names if ".dist-info/" in name}
-    assert pinned == held
+    assert held == pinned()
     assert not [name for name in names if name.startswith(("boto", "tests/", "localstack/", ".chalice"))]
     assert (packaged / ZIP_NAME).stat().st_size < PACKAGE_MAX_BYTES
 
