@@ -85,6 +85,7 @@ def _environment(folder: str, port: int, *, enforce_iam: bool) -> dict[str, str]
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "SFTP_ENABLED": "0",
+        "STATE_DIR": f"{folder}/state",
         "TMPDIR": folder,
     }
 

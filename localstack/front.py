@@ -1,13 +1,18 @@
 """The local address of the API: passes each request on to the emulator's API Gateway, whose own URLs are long."""
 
+import json
 import socket
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from io import BytesIO
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wsgi import get_input_stream
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -15,6 +20,13 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 API_GATEWAY_TIMEOUT_S = 29
+API_GATEWAY_BODY_MAX_BYTES = 10 * 1024 * 1024
+
+CONCURRENCY = 8
+"""
+Requests passed on at once; more wait here. The emulator starts a worker process for each, as Lambda would, and a laptop
+that starts a hundred answers none of them in time.
+"""
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -22,6 +34,10 @@ class _QuietHandler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
+
+
+class _Malformed(Exception):
+    """The request is none that API Gateway would pass on; the arguments are the answer's status and detail."""
 
 
 def front_server(port: int) -> BaseWSGIServer:
@@ -48,6 +64,7 @@ def forward_to(server: BaseWSGIServer, api_url: str, *, stage: str) -> None:
 def _forwarding(api_url: str, stage_path: str) -> "WSGIApplication":
     proxy = ProxyMiddleware(_starting, {}, timeout=API_GATEWAY_TIMEOUT_S + 1)
     options = {"target": api_url, "remove_prefix": True, "host": "<auto>", "headers": {}, "ssl_context": None}
+    places = BoundedSemaphore(CONCURRENCY)
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def answer(
@@ -56,23 +73,53 @@ def _forwarding(api_url: str, stage_path: str) -> "WSGIApplication":
             seen = [(name, value.removeprefix(stage_path) if name == "Location" else value) for name, value in headers]
             return start_response(status, seen, exc_info)
 
-        if "wsgi.input_terminated" in environ:
-            try:
-                _end_chunks(environ)
-            except OSError:
-                return BadRequest("the chunks of the body are malformed")(environ, start_response)
-        # The path as it was sent: decoded and encoded again, some would be another path.
-        path = environ["RAW_URI"].partition("?")[0]
-        return proxy.proxy_to(options, path, "/")(environ, answer)
+        try:
+            path = _path(environ)
+            _read_body(environ)
+        except _Malformed as malformed:
+            status, detail = malformed.args
+            return _problem(start_response, status, detail)
+        with places:
+            return proxy.proxy_to(options, path, "/")(environ, answer)
 
     return application
 
 
-def _end_chunks(environ: "WSGIEnvironment") -> None:
-    """Give a body sent in chunks its length, without which the proxy passes it on with no end."""
-    body = environ["wsgi.input"].read()
+def _path(environ: "WSGIEnvironment") -> str:
+    """Return the path as it was sent: decoded and encoded again, some would be another path."""
+    method, target = environ["REQUEST_METHOD"], environ["RAW_URI"]
+    if not (method.isascii() and method.isalpha() and target.isascii() and target.isprintable()):
+        raise _Malformed(HTTPStatus.BAD_REQUEST, "percent-encode what is not ASCII in the path or the query")
+    return str(target if target.startswith("/") else urlsplit(target).path).partition("?")[0]
+
+
+def _read_body(environ: "WSGIEnvironment") -> None:
+    """
+    Take the whole body in, and give one that was sent in chunks its length.
+
+    A slow caller then holds no place, and the proxy, which has no end for a body without a length, gets one.
+    """
+    length = environ.get("CONTENT_LENGTH", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise _Malformed(HTTPStatus.BAD_REQUEST, "Content-Length must be a whole number of bytes")
+    try:
+        body = get_input_stream(environ, max_content_length=API_GATEWAY_BODY_MAX_BYTES).read()
+    except RequestEntityTooLarge as large:
+        detail = f"a request may have {API_GATEWAY_BODY_MAX_BYTES} bytes"
+        raise _Malformed(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail) from large
+    except (ClientDisconnected, OSError) as broken:
+        raise _Malformed(
+            HTTPStatus.BAD_REQUEST, "the body ends before its length, or its chunks are malformed"
+        ) from broken
     environ["CONTENT_LENGTH"] = str(len(body))
     environ["wsgi.input"] = BytesIO(body)
+
+
+def _problem(start_response: "StartResponse", status: HTTPStatus, detail: str) -> Iterable[bytes]:
+    body = json.dumps({"title": status.phrase, "status": status, "code": status.name, "detail": detail}).encode()
+    headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
+    start_response(f"{status.value} {status.phrase}", headers)
+    return [body]
 
 
 def _starting(_environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -24,6 +24,7 @@ from werkzeug.serving import BaseWSGIServer
 from localstack.emulator import EmulatorError, is_ready, running_emulator
 from localstack.front import forward_to, front_server
 from localstack.packaging import (
+    BUILD,
     ZIP_NAME,
     PackagingError,
     package,
@@ -78,7 +79,8 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
 
 
 def _deployed(endpoint: str, *, embedded: bool) -> DeployedStack:
-    with TemporaryDirectory(prefix="job-backend-package-") as name:
+    BUILD.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=BUILD) as name:
         folder = Path(name)
         _timed("Packaging with chalice", lambda: package("local", folder))
         if embedded and not runs_lambda_wheels():

@@ -67,20 +67,25 @@ TRANSIENT_CODES = frozenset(
         "InternalServerError",
         "InternalFailure",
         "InternalError",
+        "KmsThrottled",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestTimeout",
         "ServiceUnavailable",
         "SlowDown",
         "ThrottledException",
         "Throttling",
         "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionConflictException",
     }
 )
 """Error codes after which the same call may go through later, whatever their HTTP status."""
 
+TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
 
 
@@ -97,7 +102,7 @@ def unavailable_when_away(service: str) -> Iterator[None]:
         yield
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if error.response["Error"]["Code"] in TRANSIENT_CODES or status >= SERVER_ERROR:
+        if error.response["Error"]["Code"] in TRANSIENT_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
             raise _away(service) from error
         raise
     except (ConnectionError, HTTPClientError) as error:

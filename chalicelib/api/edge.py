@@ -61,6 +61,9 @@ def json_body(request: Request, form: type[T], *, max_bytes: int) -> T:
     if len(body) > max_bytes:
         detail = f"the body has {len(body)} bytes, and a request may have {max_bytes}"
         raise InputTooLarge(detail)
+    if not body.strip():
+        detail = "the body is empty; send a JSON object"
+        raise MalformedBody(detail)
     try:
         return msgspec.json.decode(body, type=form)
     except msgspec.ValidationError as wrong:

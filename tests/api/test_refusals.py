@@ -30,7 +30,8 @@ def job_body(data: str) -> str:
 @pytest.mark.parametrize(
     ("body", "status", "pointer", "detail"),
     [
-        ("", 400, None, "not JSON"),
+        ("", 400, None, "the body is empty; send a JSON object"),
+        (" \n", 400, None, "the body is empty"),
         ("{", 400, None, "not JSON"),
         ("nonsense", 400, None, "not JSON"),
         (job_body("[1,]"), 400, None, "not JSON"),

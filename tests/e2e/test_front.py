@@ -2,15 +2,17 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from werkzeug.serving import BaseWSGIServer
 
-from localstack.front import forward_to, front_server
+from localstack.front import CONCURRENCY, forward_to, front_server
 
 
 def target(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -23,7 +25,7 @@ def target(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 @contextmanager
 def serving(server: BaseWSGIServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield server.port
@@ -33,7 +35,7 @@ def serving(server: BaseWSGIServer) -> Iterator[int]:
         server.server_close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def front() -> Iterator[int]:
     """The port of a front that passes on to the target."""
     server, behind = front_server(0), front_server(0)
@@ -76,13 +78,74 @@ def test_a_body_arrives_whole_also_when_it_was_sent_in_chunks(front: int, body: 
     assert json.loads(answer)["body"] == '{"data": [1]}'
 
 
-def test_malformed_chunks_are_refused(front: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", front, timeout=10)
-    connection.putrequest("POST", "/jobs")
-    connection.putheader("Transfer-Encoding", "chunked")
-    connection.endheaders(b"no length\r\n")
-    assert connection.getresponse().status == 400
-    connection.close()
+def sent(port: int, request: bytes) -> tuple[int, dict[str, Any]]:
+    """Status and problem of a request sent byte for byte, after which nothing more comes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        with answer:
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            return answer.status, json.loads(answer.read())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status", "detail"),
+    [
+        ("POST /jobs HTTP/1.1\r\nTransfer-Encoding: chunked", "no length\r\n", 400, "its chunks are malformed"),
+        ("POST /jobs HTTP/1.1\r\nContent-Length: 100", "{}", 400, "the body ends before its length"),
+        ("POST /jobs HTTP/1.1\r\nContent-Length: 11000000", "", 413, "may have 10485760 bytes"),
+        (f"POST /jobs HTTP/1.1\r\nContent-Length: {10**20}", "", 413, "may have 10485760 bytes"),
+        *(
+            (f"POST /jobs HTTP/1.1\r\nContent-Length: {bad}", "{}", 400, "whole number")
+            for bad in ("", "2, 2", "-1", "two", "+2")
+        ),
+        ("GET /jobs?limit=\xe9 HTTP/1.1\r\nX: y", "", 400, "percent-encode"),
+        ("GET /jobs?limit=\x01 HTTP/1.1\r\nX: y", "", 400, "percent-encode"),
+        ("GET /\xe9 HTTP/1.1\r\nX: y", "", 400, "percent-encode"),
+        ("G\xe9T /jobs HTTP/1.1\r\nX: y", "", 400, "percent-encode"),
+    ],
+)
+def test_what_is_no_request_is_refused_at_once(front: int, head: str, body: str, status: int, detail: str) -> None:
+    given, problem = sent(front, f"{head}\r\nHost: x\r\n\r\n{body}".encode("latin-1"))
+    assert (given, problem["status"]) == (status, status)
+    assert detail in problem["detail"]
+
+
+def test_an_absolute_target_is_its_path(front: int) -> None:
+    with socket.create_connection(("127.0.0.1", front), timeout=10) as connection:
+        connection.sendall(b"GET http://localhost/jobs?limit=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        with answer:
+            assert json.loads(answer.read())["uri"].endswith("/_user_request_/jobs?limit=1")
+
+
+def test_more_requests_than_the_emulator_could_serve_wait_for_their_turn() -> None:
+    at_once: list[int] = []
+    lock, served = threading.Lock(), threading.Semaphore(0)
+    inside = 0
+
+    def slow_target(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        nonlocal inside
+        with lock:
+            inside += 1
+            at_once.append(inside)
+        served.acquire(timeout=0.05)
+        with lock:
+            inside -= 1
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    server, behind = front_server(0), front_server(0)
+    behind.app = slow_target
+    with serving(behind) as port, serving(server) as own_port:
+        forward_to(server, f"http://127.0.0.1:{port}", stage="api")
+        with ThreadPoolExecutor(3 * CONCURRENCY) as pool:
+            answers = list(pool.map(lambda _: ask(own_port, "GET", "/")[0], range(3 * CONCURRENCY)))
+    assert answers == [200] * len(answers)
+    assert 1 < max(at_once) <= CONCURRENCY
 
 
 def test_the_callers_see_no_stage(front: int) -> None:

@@ -29,6 +29,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         refusal("RequestThrottled", 403),
         refusal("InternalServerError", 500),
         refusal("SomethingNew", 503),
+        refusal("SomethingNew", 429),
         EndpointConnectionError(endpoint_url="http://nowhere"),
         ConnectTimeoutError(endpoint_url="http://nowhere"),
         ReadTimeoutError(endpoint_url="http://nowhere"),
