@@ -26,8 +26,8 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
     @routes.route("/jobs", methods=["POST"], content_types=ANY_CONTENT_TYPE)
     @answers_problems
     def submit_job() -> Response:
-        owner_id = admitted_user(services(), routes.current_request, services().submit_limit)
         request = routes.current_request
+        owner_id = admitted_user(services(), request, services().submit_limit)
         wanted = json_body(request, JobRequest, max_bytes=services().body_max_bytes)
         job = services().jobs.submit(owner_id, operation=wanted.operation, data_json=bytes(wanted.data))
         job_id = job.key.job_id

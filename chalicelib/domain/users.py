@@ -47,7 +47,7 @@ def checked_username(username: str) -> str:
     Return the name as it is, fit for a new account.
 
     Raises:
-        InvalidInput: It `is_username` not.
+        InvalidInput: It is not of the form `USERNAME_PATTERN`.
     """
     if not is_username(username):
         detail = "the username must be 3 to 64 of the characters A-Z a-z 0-9 . _ @ + - and begin with a letter or digit"

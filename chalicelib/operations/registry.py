@@ -81,10 +81,10 @@ class TypedOperation:
                 )
             raise InvalidInput(detail, pointer=pointer) from wrong
         except RecursionError as deep:
-            detail = "is nested too deeply"
+            detail = "the data is nested too deeply"
             raise InvalidInput(detail, pointer="#/data") from deep
         for pointer in _oversized_integers(msgspec.to_builtins(data), "#/data"):
-            detail = f"has an integer of more than {INTEGER_MAX_DIGITS} digits"
+            detail = f"an integer of more than {INTEGER_MAX_DIGITS} digits is not accepted"
             raise InvalidInput(detail, pointer=pointer)
         return msgspec.json.encode(data).decode()
 
