@@ -55,6 +55,8 @@ def running_emulator(*, preferred_port: int = DEFAULT_PORT, enforce_iam: bool = 
                 if _listens(process, log):
                     yield f"http://{HOST}:{port}"
                     return
+                if process.poll() is None:
+                    break  # its time was up, and so would the next one's be
             finally:
                 _stop(process)
         message = f"MiniStack did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"

@@ -1,6 +1,5 @@
 """The local address of the API: passes each request on to the emulator's API Gateway, whose own URLs are long."""
 
-import json
 import socket
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -13,6 +12,9 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wsgi import get_input_stream
+
+from chalicelib.api.errors import PROBLEM_MEDIA_TYPE, InvalidParameter, MalformedBody, error_response
+from chalicelib.domain.errors import InputTooLarge, RequestRefused
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -34,10 +36,6 @@ class _QuietHandler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
-
-
-class _Malformed(Exception):
-    """The request is none that API Gateway would pass on; the arguments are the answer's status and detail."""
 
 
 def front_server(port: int) -> BaseWSGIServer:
@@ -76,9 +74,8 @@ def _forwarding(api_url: str, stage_path: str) -> "WSGIApplication":
         try:
             path = _path(environ)
             _read_body(environ)
-        except _Malformed as malformed:
-            status, detail = malformed.args
-            return _problem(start_response, status, detail)
+        except RequestRefused as refusal:
+            return _refused(refusal, start_response)
         with places:
             return proxy.proxy_to(options, path, "/")(environ, answer)
 
@@ -89,7 +86,8 @@ def _path(environ: "WSGIEnvironment") -> str:
     """Return the path as it was sent: decoded and encoded again, some would be another path."""
     method, target = environ["REQUEST_METHOD"], environ["RAW_URI"]
     if not (method.isascii() and method.isalpha() and target.isascii() and target.isprintable()):
-        raise _Malformed(HTTPStatus.BAD_REQUEST, "percent-encode what is not ASCII in the path or the query")
+        detail = "percent-encode what is not ASCII in the path or the query"
+        raise InvalidParameter(detail)
     return str(target if target.startswith("/") else urlsplit(target).path).partition("?")[0]
 
 
@@ -101,23 +99,28 @@ def _read_body(environ: "WSGIEnvironment") -> None:
     """
     length = environ.get("CONTENT_LENGTH", "0")
     if not (length.isascii() and length.isdigit()):
-        raise _Malformed(HTTPStatus.BAD_REQUEST, "Content-Length must be a whole number of bytes")
+        detail = "Content-Length must be a whole number of bytes"
+        raise MalformedBody(detail)
     try:
         body = get_input_stream(environ, max_content_length=API_GATEWAY_BODY_MAX_BYTES).read()
     except RequestEntityTooLarge as large:
         detail = f"a request may have {API_GATEWAY_BODY_MAX_BYTES} bytes"
-        raise _Malformed(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail) from large
+        raise InputTooLarge(detail) from large
     except (ClientDisconnected, OSError) as broken:
-        raise _Malformed(
-            HTTPStatus.BAD_REQUEST, "the body ends before its length, or its chunks are malformed"
-        ) from broken
+        detail = "the body ends before its length, or its chunks are malformed"
+        raise MalformedBody(detail) from broken
     environ["CONTENT_LENGTH"] = str(len(body))
     environ["wsgi.input"] = BytesIO(body)
 
 
-def _problem(start_response: "StartResponse", status: HTTPStatus, detail: str) -> Iterable[bytes]:
-    body = json.dumps({"title": status.phrase, "status": status, "code": status.name, "detail": detail}).encode()
-    headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body)))]
+def _refused(refusal: RequestRefused, start_response: "StartResponse") -> Iterable[bytes]:
+    """Answer as the service does, to a request that API Gateway would not pass on either."""
+    problem = error_response(refusal)
+    if problem is None:
+        raise refusal
+    body = str(problem.body).encode()
+    status = HTTPStatus(problem.status_code)
+    headers = [("Content-Type", PROBLEM_MEDIA_TYPE), ("Content-Length", str(len(body)))]
     start_response(f"{status.value} {status.phrase}", headers)
     return [body]
 

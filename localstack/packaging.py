@@ -80,19 +80,9 @@ def lambda_wheels() -> Path:
     if not folder.exists():
         folder.parent.mkdir(exist_ok=True)
         with TemporaryDirectory(dir=BUILD, ignore_cleanup_errors=True) as part:
-            download = (
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "-qq",
-                "--no-deps",
-                "--only-binary=:all:",
-                "--dest",
-                part,
-            )
             platforms = [f"--platform={platform}" for platform in LAMBDA_PLATFORMS]
-            _run("pip download", *download, *platforms, "-r", requirements, **os.environ)
+            wanted = ("--no-deps", "--only-binary=:all:", *platforms, "-r", str(requirements))
+            _run("pip download", sys.executable, "-m", "pip", "download", "-qq", *wanted, "--dest", part, **os.environ)
             Path(part).rename(folder)
     return folder
 
@@ -109,9 +99,9 @@ def _run(what: str, *command: str | Path, **environment: str) -> str:
 
 def _cause(output: str) -> str:
     """Return the part of a command's output that a person needs: of a traceback, what was raised."""
-    before, trace, raised = output.rpartition("Traceback (most recent call last):")
+    _, trace, raised = output.rpartition("Traceback (most recent call last):")
     if not trace:
-        return before or raised
+        return raised
     return "\n".join(line for line in raised.splitlines() if line and not line.startswith(" "))
 
 

@@ -1,11 +1,14 @@
 """Submitting jobs and reading them, always those of one owner."""
 
+import logging
 from difflib import get_close_matches
 
 from chalicelib.domain.errors import ConcurrentUpdate, InputTooLarge, InvalidInput, NotFound
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobLimits, JobStatus, parsed_job_id
 from chalicelib.domain.users import UserId
 from chalicelib.ports import Clock, IdSource, JobPage, JobQueue, JobRepository, OperationCatalogue
+
+logger = logging.getLogger(__name__)
 
 
 class JobService:
@@ -59,6 +62,7 @@ class JobService:
         except Exception:
             if not self._stands_after_failure(job.key):
                 raise
+            logger.warning("job stands although its submit failed", extra={"job_id": job.key.job_id}, exc_info=True)
         return job
 
     def get(self, owner_id: UserId, job_id: str) -> Job:

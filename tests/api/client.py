@@ -14,6 +14,15 @@ from tests.events import api_event
 from tests.factories import World
 
 PROBLEM = "application/problem+json"
+JOB_ROUTES = [
+    ("POST", "/jobs"),
+    ("GET", "/jobs"),
+    ("GET", "/jobsList"),
+    ("GET", "/jobs/{job_id}"),
+    ("GET", "/jobs/{job_id}/status"),
+    ("GET", "/jobs/{job_id}/result"),
+]
+"""Every call that needs a token."""
 
 
 @dataclass(frozen=True, kw_only=True)

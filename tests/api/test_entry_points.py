@@ -13,6 +13,7 @@ import pytest
 
 import app
 from chalicelib.adapters.tokens import JwtCodec
+from tests.api.client import JOB_ROUTES
 from tests.aws import PROJECT, CountedCalls, client, create_queue, create_table, nowhere
 from tests.deployment import environment
 from tests.events import api_event, sqs_event
@@ -20,14 +21,6 @@ from tests.factories import OWNER
 
 SIGNING_KEY = bytes(range(32))
 NUMBERS = count(1)
-JOB_ROUTES = [
-    ("POST", "/jobs"),
-    ("GET", "/jobs"),
-    ("GET", "/jobsList"),
-    ("GET", "/jobs/{job_id}"),
-    ("GET", "/jobs/{job_id}/status"),
-    ("GET", "/jobs/{job_id}/result"),
-]
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
 
 

@@ -9,18 +9,11 @@ import pytest
 
 from chalicelib.domain.jobs import Job
 from chalicelib.observability import JsonFormatter
-from tests.api.client import Api
+from tests.api.client import JOB_ROUTES, Api
 from tests.events import API_GATEWAY_POST
 from tests.factories import World, make_limits
 
-ROUTES_OF_JOBS = [
-    ("POST", "/jobs"),
-    ("GET", "/jobs"),
-    ("GET", "/jobsList"),
-    ("GET", "/jobs/01900000-0000-7000-8000-000000000000"),
-    ("GET", "/jobs/01900000-0000-7000-8000-000000000000/status"),
-    ("GET", "/jobs/01900000-0000-7000-8000-000000000000/result"),
-]
+ROUTES_OF_JOBS = [(method, path.format(job_id="01900000-0000-7000-8000-000000000000")) for method, path in JOB_ROUTES]
 
 
 def job_body(data: str) -> str:
@@ -84,6 +77,8 @@ def test_a_body_over_the_limit_is_refused_with_both_sizes(path: str) -> None:
     answer = Api(api.world).send("POST", path, '"' + "x" * 9 + '"', token=token)
     assert answer.status == 413
     assert answer.problem["detail"] == "the body has 11 bytes, and a request may have 10"
+    assert not api.world.jobs.all()
+    assert len(api.world.users.all()) == 1
 
 
 def test_data_over_the_limit_is_refused_with_both_sizes() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -58,6 +59,19 @@ def test_an_operation_that_cannot_be_served_is_not_packaged(tmp_path: Path, monk
     monkeypatch.setattr(operations, "__path__", [*operations.__path__, str(tmp_path)])
     with pytest.raises(PackagingError, match=r"operations\.half\.half must take .* one parameter, data, and annotate"):
         package("local", tmp_path / "package")
+
+
+def test_what_keeps_chalice_from_packaging_is_said_without_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deployments"))
+    shutil.copy(PROJECT / "requirements.txt", tmp_path)
+    (tmp_path / "app.py").write_text("raise RuntimeError('broken at import')\n")
+    monkeypatch.setattr(packaging, "PROJECT", tmp_path)
+    with pytest.raises(PackagingError, match="chalice package failed") as failed:
+        package("local", tmp_path / "package")
+    assert "RuntimeError: broken at import" in str(failed.value)
+    assert "Traceback" not in str(failed.value)
 
 
 def test_the_registry_is_asked_for_the_wheels_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -158,6 +172,8 @@ def test_each_function_may_do_what_it_needs_and_no_more(template: dict[str, Any]
     for role, statement in policies(template):
         assert statement["Effect"] == "Allow"
         resource = json.dumps(statement["Resource"])
+        # All log groups of the stack: a group's name carries an id that is not known before.
+        assert "*" not in resource.replace("-*", ""), resource
         named = re.findall(r'"(\w+)", "Arn"|(signing-key|log-group:/aws/lambda/\$\{AWS::StackName\}-\*)', resource)
         assert len(named) == 1, resource
         for action in statement["Action"]:

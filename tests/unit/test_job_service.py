@@ -18,12 +18,14 @@ def test_an_accepted_job_is_stored_and_queued() -> None:
     assert (job.created_at, job.expires_at) == (NOON, NOON + timedelta(days=30))
 
 
-@pytest.mark.parametrize(("operation", "hint"), [("sqare_sum", "did you mean square_sum?"), ("sort", "cube_sum")])
+@pytest.mark.parametrize(("operation", "hint"), [("sqare_sum", "; did you mean square_sum?"), ("_", "")])
 def test_an_unknown_operation_is_refused_with_those_there_are(operation: str, hint: str) -> None:
     world = World()
+    names = ", ".join(each.name for each in world.catalogue.all())
+    assert {"cube_sum", "square_sum"} <= set(names.split(", "))
     with pytest.raises(InvalidInput) as refused:
         world.services().jobs.submit(OWNER, operation=operation, data_json=b"[]")
-    assert hint in str(refused.value)
+    assert str(refused.value) == f"there is no such operation; there are {names}{hint}"
     assert refused.value.pointer == "#/operation"
     assert not world.jobs.all()
 
@@ -71,7 +73,7 @@ def test_a_row_whose_writing_was_never_answered_is_taken_back() -> None:
     assert not world.queue.messages
 
 
-def test_a_job_that_was_begun_stands_although_the_queue_seemed_away() -> None:
+def test_a_job_that_was_begun_stands_although_the_queue_seemed_away(caplog: pytest.LogCaptureFixture) -> None:
     """The send arrived and only its answer was lost; a consumer was quicker than the taking back."""
     world = World()
     world.queue.loses_answers = True
@@ -86,6 +88,9 @@ def test_a_job_that_was_begun_stands_although_the_queue_seemed_away() -> None:
     stored = world.jobs.get(job.key)
     assert stored is not None
     assert stored.status is JobStatus.IN_PROGRESS
+    (record,) = caplog.records
+    assert record.__dict__["job_id"] == job.key.job_id
+    assert "the fake is away" in str(record.exc_info), "the log keeps the cause that the caller is not told"
 
 
 def test_taking_back_what_is_already_gone_still_refuses_the_job() -> None:
