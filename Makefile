@@ -13,7 +13,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
   /^Installing collected/ {print "; now unpacking them"; fflush()} /^ERROR/ {printf "\n%s\n", $$0; fflush()}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast lint format check package lock clean
+.PHONY: help setup run demo redrive test test-fast lint format check package lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ run: $(INSTALLED) ## Run the product at http://localhost:8000 (PORT=8001 changes
 demo: $(INSTALLED) ## Submit a job and watch it, on a running service (API=URL) or one of its own
 	@$(BIN)/python -m localstack.demo
 
-test: $(INSTALLED) ## Run all tests, with coverage
+redrive: $(INSTALLED) ## Retry the dead jobs of the running product
+	@$(BIN)/python -m localstack.redrive
+
+test: $(INSTALLED) ## Run all tests, with coverage; with Java and npm, on DynamoDB Local too
 	@$(BIN)/python -m pytest --cov
 	@$(BIN)/coverage report --include='chalicelib/domain/*,chalicelib/services/*' --fail-under=100
 

@@ -1,5 +1,5 @@
 """
-The Lambda entry points: the HTTP API and the consumer of the jobs queue.
+The Lambda entry points: the HTTP API, the consumers of the queues, the sweep, and the operator's redrive.
 
 Handlers of events are declared here and nowhere else: one that a blueprint declares is entered without ever importing
 this module. Nothing is built at import; the first event builds the services, once per container.
@@ -7,14 +7,16 @@ this module. Nothing is built at import; the first event builds the services, on
 
 import functools
 import os
+from dataclasses import asdict
 
-from chalice.app import Chalice, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib import consumer
-from chalicelib.api import about, accounts, jobs
+from chalicelib.api import about, accounts, job_control, jobs
 from chalicelib.api.edge import http_edge
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings
+from chalicelib.consumer import BatchResponse
+from chalicelib.invocation import messages, time_left
 from chalicelib.observability import configure_logging
 
 configure_logging(os.environ.get("LOG_LEVEL", "INFO"))
@@ -31,11 +33,31 @@ def services() -> Services:
 
 app.register_blueprint(accounts.blueprint(services))
 app.register_blueprint(jobs.blueprint(services))
+app.register_blueprint(job_control.blueprint(services))
 app.register_blueprint(about.blueprint(services))
 
 
-# Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it.
-@app.on_sqs_message(queue="jobs", batch_size=1, maximum_concurrency=10)
-def consume(event: SQSEvent) -> None:
+# Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it; the same below.
+@app.on_sqs_message(queue="jobs", batch_size=5, maximum_concurrency=10)
+def consume(event: SQSEvent) -> BatchResponse | None:
     """Run the job of each message."""
-    consumer.consume([record.body for record in event], services().execution)
+    return services().consumer.consume(messages(event.to_dict()), time_left(event.context))
+
+
+# One at a time: the letters that are done with need then never be told from those that must come back.
+@app.on_sqs_message(queue="jobs-dead-letters", batch_size=1, maximum_concurrency=2)
+def dead_letter(event: SQSEvent) -> BatchResponse | None:
+    """Fail the job of each dead letter."""
+    return services().consumer.bury(messages(event.to_dict()))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def sweep(event: CloudWatchEvent) -> None:
+    """Send the messages of jobs that are due and were not begun."""
+    services().sweep.run(time_left(event.context))
+
+
+@app.lambda_function()
+def redrive(event: object, context: object) -> dict[str, object]:  # noqa: ARG001 - Lambda gives both
+    """Retry every dead job, when the operator asks for it."""
+    return asdict(services().dead_letters.redrive(time_left(context)))

@@ -8,19 +8,23 @@ from chalicelib.adapters.aws import AwsClients
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
+from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.passwords import PasslibPasswordHasher
 from chalicelib.adapters.signing_key import SsmSigningKey
 from chalicelib.adapters.sqs import SqsJobQueue
-from chalicelib.adapters.system import SystemClock, SystemIds
+from chalicelib.adapters.system import SystemClock, SystemIds, SystemRandomness
 from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.config import Settings
+from chalicelib.consumer import Consumer
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import OperationCatalogue
 from chalicelib.services.accounts import AccountService
+from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.execution import Execution
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
+from chalicelib.services.sweeping import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,9 @@ class Services:
 
     accounts: AccountService
     jobs: JobService
-    execution: Execution
+    consumer: Consumer
+    sweep: Sweep
+    dead_letters: DeadLetters
     operations: OperationCatalogue
     rate_limiter: RateLimiter
     submit_limit: Limit
@@ -42,9 +48,25 @@ def build(settings: Settings) -> Services:
     clients = AwsClients()
     clock = SystemClock()
     ids = SystemIds()
+    randomness = SystemRandomness()
+    worker = ids.new_worker_id()
     catalogue = OperationRegistry(operations)
     jobs = DynamoDBJobRepository(lambda: clients.dynamodb, table=settings.jobs_table)
+    queue = SqsJobQueue(lambda: clients.sqs, queue_url=settings.jobs_queue_url)
     limits = settings.job_limits
+    dead_letters = DeadLetters(jobs=jobs, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker)
+    execution = Execution(
+        jobs=jobs,
+        queue=queue,
+        runner=OperationProcess(
+            memory_max_mb=settings.job_memory_max_mb, result_max_bytes=settings.job_result_max_bytes
+        ),
+        clock=clock,
+        ids=ids,
+        randomness=randomness,
+        limits=limits,
+        worker=worker,
+    )
     return Services(
         accounts=AccountService(
             users=DynamoDBUserRepository(lambda: clients.dynamodb, table=settings.users_table),
@@ -58,14 +80,16 @@ def build(settings: Settings) -> Services:
             token_ttl=timedelta(seconds=settings.access_token_ttl_s),
         ),
         jobs=JobService(
-            jobs=jobs,
-            queue=SqsJobQueue(lambda: clients.sqs, queue_url=settings.jobs_queue_url),
-            operations=catalogue,
-            clock=clock,
-            ids=ids,
-            limits=limits,
+            jobs=jobs, queue=queue, operations=catalogue, clock=clock, ids=ids, limits=limits, worker=worker
         ),
-        execution=Execution(jobs=jobs, operations=catalogue, clock=clock, ids=ids, limits=limits),
+        consumer=Consumer(
+            execution=execution,
+            dead_letters=dead_letters,
+            queue=queue,
+            partial_responses=settings.partial_batch_responses,
+        ),
+        sweep=Sweep(jobs=jobs, queue=queue, clock=clock, randomness=randomness, limits=limits),
+        dead_letters=dead_letters,
         operations=catalogue,
         rate_limiter=RateLimiter(DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table), clock),
         submit_limit=settings.submit_limit,

@@ -14,8 +14,12 @@ from chalicelib.domain.rate_limits import Limit
 ITEM_MAX_BYTES = 400 * 1024
 """What DynamoDB lets one item have, names of attributes included."""
 
-ITEM_REST_BYTES = 8 * 1024
-"""Room for all of a job but its data and its result; the longest is an error's detail of 1,000 characters."""
+ITEM_REST_BYTES = 40 * 1024
+"""Room for all of a job but its data and its result; most of it is for a full event log, long reasons included."""
+
+
+READ_BLOCK_MAX = 10
+"""Permits to read that a container takes at once; it brings a read's share of the limiter to a tenth of a call."""
 
 
 class ConfigurationError(Exception):
@@ -28,7 +32,8 @@ class Settings:
     What differs between deployments. Each field is read from the variable of its name in capitals.
 
     Names of tables, queue and parameter are set by the template; the numbers by ``.chalice/config.json``.
-    ``body_max_bytes`` bounds a request's body and, as stored, a job's data.
+    ``body_max_bytes`` bounds a request's body and, as stored, a job's data. ``partial_batch_responses``, the only one
+    that may be absent and is then false, says what the event source mappings were made with; see `chalicelib.consumer`.
     """
 
     token_issuer: str
@@ -40,11 +45,13 @@ class Settings:
     access_token_ttl_s: int
     submits_per_minute: int
     reads_per_minute: int
-    job_max_attempts: int
-    job_lease_s: int
+    job_lease_margin_s: int
+    job_resend_s: int
     job_retention_days: int
+    job_memory_max_mb: int
     body_max_bytes: int
     job_result_max_bytes: int
+    partial_batch_responses: bool
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -55,12 +62,16 @@ class Settings:
             ConfigurationError: Some are missing, empty, or not a whole number above zero, and each of these is named;
                 or a job of the largest size would not fit its item.
         """
-        values: dict[str, str | int] = {}
+        values: dict[str, str | int | bool] = {}
         wrong: list[str] = []
         for field in fields(cls):
             name = field.name.upper()
             text = env.get(name, "")
-            if not text:
+            if field.type is bool:
+                values[field.name] = text == "true"
+                if text not in {"", "true", "false"}:
+                    wrong.append(f"{name} must be true or false, not {text}")
+            elif not text:
                 wrong.append(f"{name} is not set")
             elif field.type is not int:
                 values[field.name] = text
@@ -85,15 +96,16 @@ class Settings:
     @property
     def read_limit(self) -> Limit:
         """How often a user may read jobs."""
-        return Limit(name="read", quota=self.reads_per_minute, window=timedelta(minutes=1))
+        # A hundredth of the quota: fifty containers together leave a user half of it.
+        block = min(READ_BLOCK_MAX, max(1, self.reads_per_minute // 100))
+        return Limit(name="read", quota=self.reads_per_minute, window=timedelta(minutes=1), block=block)
 
     @property
     def job_limits(self) -> JobLimits:
         """Bounds of every job."""
         return JobLimits(
-            max_attempts=self.job_max_attempts,
-            lease=timedelta(seconds=self.job_lease_s),
+            lease_margin=timedelta(seconds=self.job_lease_margin_s),
+            resend_after=timedelta(seconds=self.job_resend_s),
             retention=timedelta(days=self.job_retention_days),
             data_max_bytes=self.body_max_bytes,
-            result_max_bytes=self.job_result_max_bytes,
         )

@@ -1,18 +1,24 @@
 """
-From SQS messages to executions.
+From SQS messages to executions, and back to SQS: which messages are done, and which must come again.
 
-A message is deleted when its job needs it no more. When any of a batch must come back, the whole batch does: the event
-source mapping deletes messages only when the function returns, and for those already done coming back costs one refused
-claim. Chalice cannot ask the mapping for partial batch responses, and without that a returned list of failures would be
-taken as success.
+A function that fails on part of a batch can say so in one of two ways, and the wrong one loses messages. Where the
+event source mapping has ``ReportBatchItemFailures``, it returns the failed ids and Lambda deletes the others. Where it
+has not, Lambda would take that answer for success and delete them all: there the done ones are deleted here, then the
+function raises. The template that turns the mapping's flag on also sets ``PARTIAL_BATCH_RESPONSES``.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypedDict
 
 from chalicelib.adapters.sqs import ForeignMessage, from_body
 from chalicelib.domain.errors import Unavailable
-from chalicelib.services.execution import Execution
+from chalicelib.domain.jobs import JobKey
+from chalicelib.ports import JobQueue
+from chalicelib.services.dead_letters import Burial, DeadLetters
+from chalicelib.services.execution import Execution, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -21,35 +27,103 @@ class MessagesReturned(Exception):
     """Some messages of the batch must be delivered again, after the queue's visibility timeout."""
 
 
-def consume(bodies: Sequence[str], execution: Execution) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as the event source mapping delivers it; ``sent_at`` is by the clock of SQS."""
+
+    body: str
+    message_id: str
+    receipt_handle: str
+    sent_at: datetime
+
+
+class ItemIdentifier(TypedDict):
+    """A failed message, in AWS's own spelling."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """A partial batch response, in AWS's own spelling."""
+
+    batchItemFailures: list[ItemIdentifier]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
     """
-    Run the job of each message body.
+    Settles the messages of the jobs queue and of its dead letters.
 
-    Raises:
-        MessagesReturned: A job is held by another attempt, its store is away, or a body names no job. After the queue's
-            ``maxReceiveCount`` such a message is in the dead-letter queue.
+    ``partial_responses`` tells whether the event source mappings have ``ReportBatchItemFailures``.
     """
-    returned = sum(not _settled(body, execution) for body in bodies)
-    if returned:
-        message = f"{returned} of {len(bodies)} messages return to the queue"
-        raise MessagesReturned(message)
+
+    execution: Execution
+    dead_letters: DeadLetters
+    queue: JobQueue
+    partial_responses: bool
+
+    def consume(self, messages: Sequence[Message], time_left: Callable[[], timedelta]) -> BatchResponse | None:
+        """
+        Run the job of each message; ``time_left`` is what remains to the function.
+
+        Returns:
+            The failed messages, where the mapping asks for them.
+
+        Raises:
+            MessagesReturned: Some failed, and the mapping does not ask. After the queue's ``maxReceiveCount`` a message
+                that keeps failing is in the dead-letter queue.
+        """
+        whole_time = time_left()
+        return self._answered(
+            messages, lambda key, _: self.execution.execute(key, time_left=time_left(), whole_time=whole_time)
+        )
+
+    def bury(self, letters: Sequence[Message]) -> BatchResponse | None:
+        """
+        Fail the job of each dead letter; answers as `consume` does.
+
+        A letter that names no job is let go: the log has it, and there is no job to say it on.
+        """
+        return self._answered(
+            letters, lambda key, letter: self.dead_letters.bury(key, sent_at=letter.sent_at), foreign_is_settled=True
+        )
+
+    def _answered(
+        self,
+        messages: Sequence[Message],
+        settle: Callable[[JobKey, Message], Outcome | Burial],
+        *,
+        foreign_is_settled: bool = False,
+    ) -> BatchResponse | None:
+        failed = [
+            message for message in messages if not _is_settled(message, settle, foreign_is_settled=foreign_is_settled)
+        ]
+        if self.partial_responses:
+            return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
+        if failed:
+            self.queue.delete([message.receipt_handle for message in messages if message not in failed])
+            detail = f"{len(failed)} of {len(messages)} messages return to the queue"
+            raise MessagesReturned(detail)
+        return None
 
 
-def _settled(body: str, execution: Execution) -> bool:
+def _is_settled(
+    message: Message, settle: Callable[[JobKey, Message], Outcome | Burial], *, foreign_is_settled: bool
+) -> bool:
     try:
-        key = from_body(body)
+        key = from_body(message.body)
     except ForeignMessage:
-        logger.exception("message names no job")
-        return False
+        logger.exception("message names no job", extra={"message_id": message.message_id})
+        return foreign_is_settled
     log_fields = {"job_id": key.job_id, "owner_id": key.owner_id}
     try:
-        outcome = execution.execute(key)
+        outcome = settle(key, message)
     except Unavailable:
-        logger.exception("job store is away", extra=log_fields)
+        logger.exception("store or queue is away", extra=log_fields)
         return False
     except Exception:
         # One message must not decide over the others of its batch; it comes back and ends in the dead-letter queue.
-        logger.exception("execution broke", extra=log_fields)
+        logger.exception("delivery broke", extra=log_fields)
         return False
-    logger.info("job delivered", extra={**log_fields, "outcome": outcome})
+    logger.info("message delivered", extra={**log_fields, "outcome": outcome})
     return outcome.is_settled

@@ -5,12 +5,13 @@ Every method that reaches AWS raises `Unavailable` when the other side does not 
 same protocols live in ``tests/``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, Lease
+from chalicelib.domain.jobs import Claim, Job, JobId, JobKey
+from chalicelib.domain.operations import OperationPolicy
 from chalicelib.domain.rate_limits import Limit, Window
 from chalicelib.domain.users import User, UserId
 
@@ -35,7 +36,15 @@ class IdSource(Protocol):
         ...
 
     def new_token_id(self) -> str:
-        """Return a random UUID for a lease or an access token."""
+        """Return a random UUID for a transition or an access token."""
+        ...
+
+
+class Randomness(Protocol):
+    """Chance."""
+
+    def fraction(self) -> float:
+        """Return a number from 0 to below 1, uniformly."""
         ...
 
 
@@ -64,26 +73,24 @@ class JobPage:
     next_after: JobId | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueJob:
+    """An entry of the index of due jobs, which may lag behind the rows."""
+
+    key: JobKey
+    due_at: datetime
+
+
 class JobRepository(Protocol):
     """
     Jobs by owner and id. Each transition is one conditional write.
 
-    A claim or an end whose response was lost still counts when it is tried again. A transition refused by its condition
-    raises `ConcurrentUpdate` with the job as it is, ``None`` when it is gone.
+    A transition whose response was lost still counts when it is tried again, known by its token. One that is refused by
+    its condition raises `ConcurrentUpdate` with the job as it is, ``None`` when it is gone.
     """
 
     def add(self, job: Job) -> None:
-        """Store a new job. Adding the same job again, after a lost response, changes nothing."""
-        ...
-
-    def withdraw(self, key: JobKey) -> None:
-        """
-        Remove a job that no consumer has touched.
-
-        Raises:
-            ConcurrentUpdate: An attempt has begun, so the job stands; or, with ``current`` ``None``, there is no such
-                job, be it that this very call removed it and lost the response.
-        """
+        """Store a new job: *submit*. Adding the same job again, after a lost response, changes nothing."""
         ...
 
     def get(self, key: JobKey) -> Job | None:
@@ -94,42 +101,63 @@ class JobRepository(Protocol):
         """Return at most ``limit`` jobs of one owner, newest first, older than ``after`` when that is given."""
         ...
 
-    def claim(self, key: JobKey, lease: Lease, *, at: datetime) -> Job:
+    def claim(self, key: JobKey, claim: Claim) -> Job:
         """
-        Begin the next attempt: PENDING, or IN_PROGRESS with a lease expired at ``at``, and attempts left.
+        Begin the next attempt, if `Job.is_claimable`, without reading the row first: *claim*.
 
         Returns:
-            The job under ``lease``.
+            The job as the claim has made it.
         """
         ...
 
-    def finish(self, job: Job, result_json: str, *, at: datetime) -> None:
-        """End a job with its result: IN_PROGRESS under exactly ``job``'s attempt and lease token."""
+    def advance(self, seen: Job, to: Job) -> None:
+        """
+        Write any other transition, which made ``to`` of ``seen``, if the row `Job.is_unchanged_since` then.
+
+        *finish*, *retry*, *fail*, *cancel* and *retry by hand* differ in what the job has become, not in how it is
+        written: only over the very row they began from.
+        """
         ...
 
-    def fail(self, job: Job, error: JobError, *, at: datetime) -> None:
-        """End a job with an error: IN_PROGRESS under exactly ``job``'s attempt and lease token."""
+    def due(self, shard: int, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
+        """
+        Return at most ``limit`` jobs of one shard whose ``due_at`` has come by ``at``, the longest due first.
+
+        With ``after``, the last entry of another page, those that follow it. Fewer than ``limit`` are the last.
+        """
+        ...
+
+    def look_again(self, seen: DueJob, *, at: datetime) -> None:
+        """Put the sweep's next look off until ``at``; does nothing if the job is final or was put off by another."""
+        ...
+
+    def dead(self, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
+        """Return jobs that are `Job.is_dead`, as `due` does, the longest dead first; ``due_at`` is when they died."""
         ...
 
 
 class RateLimitStore(Protocol):
     """Counters of requests in a window."""
 
-    def take(self, user_id: UserId, limit: Limit, window: Window) -> bool:
+    def take(self, user_id: UserId, limit: Limit, window: Window, *, permits: int = 1) -> bool:
         """
-        Count one request, unless the window's quota is spent.
+        Count ``permits`` requests, unless the window's quota has no room for all of them.
 
-        Atomic: of any number of simultaneous calls exactly ``limit.quota`` return true. A lost response may count a
-        request twice, never zero times.
+        Atomic: simultaneous calls never take more than ``limit.quota`` together. A lost response may count a request
+        twice, never zero times.
         """
         ...
 
 
 class JobQueue(Protocol):
-    """The queue that wakes consumers."""
+    """The queue that wakes consumers: at least once, in any order."""
 
-    def send(self, key: JobKey) -> None:
-        """Send the job's key, never its data."""
+    def send(self, key: JobKey, *, delay: timedelta = timedelta()) -> None:
+        """Send the job's key, never its data, to arrive after ``delay``: whole seconds, 15 minutes at most."""
+        ...
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Delete received messages. One that cannot be deleted is delivered again, which is no error."""
         ...
 
 
@@ -180,6 +208,11 @@ class Operation(Protocol):
         """JSON Schema of ``data``."""
         ...
 
+    @property
+    def policy(self) -> OperationPolicy:
+        """How long an attempt may take, how many there are, and which errors are final."""
+        ...
+
     def accepted_input(self, data_json: bytes) -> str:
         """
         Return the data as canonical JSON text.
@@ -189,13 +222,17 @@ class Operation(Protocol):
         """
         ...
 
-    def run(self, data_json: str) -> str:
+
+class OperationRunner(Protocol):
+    """Runs operations apart from the consumer, so that none can hold it up or take it down."""
+
+    def run(self, job: Job, *, is_cancelled: Callable[[], bool]) -> str:
         """
-        Compute the result of accepted input, as JSON text.
+        Run the job's operation on its data, for at most ``job.timeout``; return the result as JSON text.
 
         Raises:
-            JobFailed: The operation has no result for this input.
-            Exception: Whatever else the operation raises; it fails the job too.
+            AttemptFailed: It raised, ran out of time, lost its process, or refuses its input.
+            AttemptCancelled: ``is_cancelled()`` was true while it ran.
         """
         ...
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from chalicelib import operations
 from chalicelib.operations.registry import OperationRegistry
+from localstack.checks import template_faults
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build"
@@ -24,7 +25,7 @@ LAMBDA_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_26_x86_64")
 
 
 class PackagingError(Exception):
-    """``chalice package`` failed, or left a dependency out; the message holds its output."""
+    """``chalice package`` failed, or what it made must not be deployed; the message says why."""
 
 
 def package(stage: str, folder: Path) -> None:
@@ -36,15 +37,18 @@ def package(stage: str, folder: Path) -> None:
     machine that cannot load Lambda's wheels, after any change.
 
     Raises:
-        PackagingError: There is no such stage, an operation cannot be served, Chalice failed, or it only warned that a
-            dependency has no wheel for Lambda.
+        PackagingError: There is no such stage, an operation cannot be served, Chalice failed, it only warned that a
+            dependency has no wheel for Lambda, or the parts of the template do not fit each other. No template is
+            in the folder then.
     """
+    template = folder / TEMPLATE_NAME
+    template.unlink(missing_ok=True)
     stages = json.loads((PROJECT / ".chalice" / "config.json").read_text())["stages"]
     if stage not in stages:
         message = f"there is no stage {stage} in .chalice/config.json; there is {', '.join(stages)}"
         raise PackagingError(message)
     try:
-        OperationRegistry(operations)
+        registry = OperationRegistry(operations)
     except TypeError as unfit:
         raise PackagingError(str(unfit)) from unfit
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,8 +67,13 @@ def package(stage: str, folder: Path) -> None:
             "chalice package", chalice, "package", "--stage", stage, "--merge-template", *merged, **environment
         )
     if "Could not install" in output:
+        template.unlink()
         message = f"chalice package left a dependency out:\n{output}"
         raise PackagingError(message)
+    timeouts_s = {each.name: each.policy.timeout_s for each in registry.all()}
+    if faults := template_faults(json.loads(template.read_text()), timeouts_s):
+        template.unlink()
+        raise PackagingError("\n".join(faults))
 
 
 def lambda_wheels() -> Path:

@@ -45,8 +45,12 @@ Try it in another terminal:
   curl -s {url}/register -H 'Content-Type: application/json' \\
     -d '{{"username": "yourname", "password": "yourpassword"}}'
 
-The README goes on from there. Ctrl-C stops everything; nothing is kept.
+The README goes on from there. {ending}
 """
+
+
+ENDING_HERE = "Ctrl-C stops everything; nothing is kept."
+ENDING_THERE = "Ctrl-C stops this address; the stack and its data stay in that emulator."
 
 
 class RunError(Exception):
@@ -162,7 +166,9 @@ def main() -> int:
         with local_api(_wanted_port()) as server:
             url = f"http://localhost:{server.port}"
             _say(f"Ready on {url}")
-            _say(TRY_IT.format(url=url, port="" if server.port == DEFAULT_PORT else f" PORT={server.port}"))
+            port = "" if server.port == DEFAULT_PORT else f" PORT={server.port}"
+            ending = ENDING_THERE if os.environ.get("AWS_ENDPOINT_URL") else ENDING_HERE
+            _say(TRY_IT.format(url=url, port=port, ending=ending))
             server.serve_forever()  # which takes a KeyboardInterrupt for its end
     except KeyboardInterrupt:
         pass  # stopped while starting

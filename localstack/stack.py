@@ -53,6 +53,24 @@ def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
         raise StackError(str(error)) from error
 
 
+def stack_outputs(session: Session) -> dict[str, str]:
+    """
+    Return what the template of the stack puts out.
+
+    Raises:
+        StackError: There is no such stack.
+    """
+    cloudformation = session.client("cloudformation")
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        message = f"there is no stack {STACK_NAME} at {cloudformation.meta.endpoint_url}; make run creates it"
+        raise StackError(message) from error
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
 def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
     _put_signing_key(session)
     template = json.loads((folder / TEMPLATE_NAME).read_text())
@@ -73,8 +91,7 @@ def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStac
             waiter.wait(StackName=STACK_NAME, WaiterConfig=WAIT)
         except WaiterError as failed:
             raise StackError(_reasons(cloudformation)) from failed
-    stack = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    outputs = stack_outputs(session)
     api_url = f"{endpoint_url.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}"
     return DeployedStack(api_url=api_url, outputs=outputs)
 

@@ -43,6 +43,15 @@ def create_queue(sqs: Any, name: str) -> str:
     return str(sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": str(visibility_s)})["QueueUrl"])
 
 
+def create_queue_with_dead_letters(sqs: Any, name: str, *, visibility_s: int, max_receives: int) -> tuple[str, str]:
+    """Create a queue and the one its messages go to after ``max_receives``; return their URLs."""
+    dead_letters_url = str(sqs.create_queue(QueueName=f"{name}-dead-letters")["QueueUrl"])
+    answer = sqs.get_queue_attributes(QueueUrl=dead_letters_url, AttributeNames=["QueueArn"])
+    redrive = {"deadLetterTargetArn": answer["Attributes"]["QueueArn"], "maxReceiveCount": max_receives}
+    attributes = {"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)}
+    return str(sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]), dead_letters_url
+
+
 def nowhere() -> str:
     """A URL of this machine at which nothing listens."""
     with socket.socket() as probe:
@@ -67,13 +76,21 @@ class LosesFirstResponses:
 
 
 class CountedCalls:
-    """Counts the AWS calls of every client that boto3's default session makes from now on, by operation."""
+    """
+    Counts the AWS calls of every client that boto3's default session makes from now on, by operation.
+
+    ``write_units`` adds up what DynamoDB charges for writes, of tables and indexes.
+    """
 
     def __init__(self) -> None:
         self._of: Counter[str] = Counter()
         boto3.setup_default_session()
         assert boto3.DEFAULT_SESSION is not None
+        self.write_units = 0.0
         boto3.DEFAULT_SESSION.events.register("before-call", self._count)
+        for write in ("PutItem", "UpdateItem", "DeleteItem"):
+            boto3.DEFAULT_SESSION.events.register(f"provide-client-params.dynamodb.{write}", self._ask_for_units)
+            boto3.DEFAULT_SESSION.events.register(f"after-call.dynamodb.{write}", self._add_units)
 
     def stop(self) -> None:
         """The next client is made by a new session, uncounted."""
@@ -82,7 +99,15 @@ class CountedCalls:
     def _count(self, event_name: str, **_: Any) -> None:
         self._of[event_name.rpartition(".")[2]] += 1
 
+    def _ask_for_units(self, params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "INDEXES"
+
+    def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
+        # A refused write is charged too, but its answer does not say how much.
+        self.write_units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+
     def taken(self) -> dict[str, int]:
-        """The counts so far; counting begins anew."""
+        """The counts so far, but for receiving, which is a test's in the place of AWS; counting begins anew."""
         counts, self._of = dict(self._of), Counter()
+        counts.pop("ReceiveMessage", None)
         return counts

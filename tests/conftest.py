@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
 
 from localstack.emulator import running_emulator
+from tests.dynamodb_local import DynamoDBLocalMissing, running_dynamodb_local
 
 # This machine's AWS account, profile or emulator is none of the tests' business; at import, before any client is made.
 for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK_"))]:
@@ -20,4 +22,17 @@ settings.load_profile("the same every time")
 def ministack() -> Iterator[str]:
     """The endpoint of one MiniStack for the whole run, open to every caller."""
     with running_emulator(enforce_iam=False) as endpoint_url:
+        yield endpoint_url
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[str]:
+    """The endpoint of one DynamoDB Local for the whole run; without Java its tests are skipped, except in CI."""
+    with ExitStack() as stack:
+        try:
+            endpoint_url = stack.enter_context(running_dynamodb_local())
+        except DynamoDBLocalMissing as missing:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(str(missing))
         yield endpoint_url

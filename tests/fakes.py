@@ -2,16 +2,25 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from chalicelib.domain.errors import ConcurrentUpdate, Conflict, NotAuthenticated, Unavailable
-from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus, Lease
+from chalicelib.domain import delivery
+from chalicelib.domain.errors import (
+    AttemptCancelled,
+    AttemptFailed,
+    ConcurrentUpdate,
+    Conflict,
+    JobFailed,
+    NotAuthenticated,
+    Unavailable,
+)
+from chalicelib.domain.jobs import Claim, Job, JobErrorCode, JobId, JobKey
 from chalicelib.domain.rate_limits import Limit, Window
 from chalicelib.domain.users import User, UserId, username_key
-from chalicelib.ports import JobPage
+from chalicelib.operations.registry import OperationRegistry
+from chalicelib.ports import DueJob, JobPage
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -65,25 +74,17 @@ class InMemoryUserRepository:
 
 
 class InMemoryJobRepository:
+    """The jobs table: each write takes the rule from `Job` and is atomic, as DynamoDB's conditional ones are."""
+
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Job] = {}
         self._lock = threading.Lock()
         self.away = False
-        self.loses_answers_to_adds = False
 
     def add(self, job: Job) -> None:
         _answer_unless(self.away)
         with self._lock:
             self._jobs.setdefault(job.key, job)
-        _answer_unless(self.loses_answers_to_adds)
-
-    def withdraw(self, key: JobKey) -> None:
-        _answer_unless(self.away)
-        with self._lock:
-            job = self._jobs.get(key)
-            if job is None or job.status is not JobStatus.PENDING or job.attempt:
-                raise ConcurrentUpdate(job)
-            del self._jobs[key]
 
     def get(self, key: JobKey) -> Job | None:
         _answer_unless(self.away)
@@ -98,69 +99,134 @@ class InMemoryJobRepository:
         # As in DynamoDB, a full page has a next one, even if that turns out to be empty.
         return JobPage(jobs=page, next_after=page[-1].key.job_id if len(page) == limit else None)
 
-    def claim(self, key: JobKey, lease: Lease, *, at: datetime) -> Job:
+    def claim(self, key: JobKey, claim: Claim) -> Job:
         _answer_unless(self.away)
         with self._lock:
             job = self._jobs.get(key)
-            if job is not None and job.status is JobStatus.IN_PROGRESS and job.lease == lease:
+            if job is not None and job.token == claim.act.token:
                 return job  # the same claim again, after a lost response
-            if job is None or not job.is_claimable(at):
+            if job is None or not job.is_claimable(claim):
                 raise ConcurrentUpdate(job)
-            claimed = self._jobs[key] = job.claimed(lease, at=at)
+            claimed = self._jobs[key] = job.claimed(claim)
         return claimed
 
-    def finish(self, job: Job, result_json: str, *, at: datetime) -> None:
-        self._end(job, job.succeeded(result_json, at=at))
-
-    def fail(self, job: Job, error: JobError, *, at: datetime) -> None:
-        self._end(job, job.failed(error, at=at))
-
-    def _end(self, job: Job, ended: Job) -> None:
+    def advance(self, seen: Job, to: Job) -> None:
         _answer_unless(self.away)
         with self._lock:
-            current = self._jobs.get(job.key)
-            if current is None or job.lease is None:
+            current = self._jobs.get(to.key)
+            if current is not None and current.token == to.token:
+                return  # the same transition again, after a lost response
+            if current is None or not current.is_unchanged_since(seen):
                 raise ConcurrentUpdate(current)
-            is_ours = current.is_held_by(attempt=job.attempt, token=job.lease.token)
-            if is_ours and current.status is ended.status:
-                return  # the same end again, after a lost response
-            if not is_ours or current.is_final:
-                raise ConcurrentUpdate(current)
-            self._jobs[job.key] = replace(ended, started_at=current.started_at)
+            self._jobs[to.key] = to
+
+    def due(self, shard: int, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
+        _answer_unless(self.away)
+        with self._lock:
+            entries = [
+                DueJob(key=job.key, due_at=job.due_at)
+                for job in self._jobs.values()
+                if job.due_at is not None and delivery.shard(job.key.job_id) == shard
+            ]
+        return _page(entries, at, limit, after)
+
+    def dead(self, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
+        _answer_unless(self.away)
+        with self._lock:
+            entries = [
+                DueJob(key=job.key, due_at=job.finished_at)
+                for job in self._jobs.values()
+                if job.is_dead and job.finished_at is not None
+            ]
+        return _page(entries, at, limit, after)
+
+    def look_again(self, seen: DueJob, *, at: datetime) -> None:
+        _answer_unless(self.away)
+        with self._lock:
+            job = self._jobs.get(seen.key)
+            if job is not None and job.due_at == seen.due_at:
+                self._jobs[seen.key] = job.looked_at(again_at=at)
 
     def all(self) -> Sequence[Job]:
         return list(self._jobs.values())
+
+
+def _page(entries: list[DueJob], at: datetime, limit: int, after: DueJob | None) -> Sequence[DueJob]:
+    def place(entry: DueJob) -> tuple[datetime, str, str]:
+        return (entry.due_at, entry.key.owner_id, entry.key.job_id)
+
+    wanted = [entry for entry in entries if entry.due_at <= at and (after is None or place(entry) > place(after))]
+    return sorted(wanted, key=place)[:limit]
 
 
 class InMemoryRateLimitStore:
     def __init__(self) -> None:
         self._hits: Counter[tuple[UserId, str, int]] = Counter()
         self._lock = threading.Lock()
+        self.calls = 0
         self.away = False
 
-    def take(self, user_id: UserId, limit: Limit, window: Window) -> bool:
+    def take(self, user_id: UserId, limit: Limit, window: Window, *, permits: int = 1) -> bool:
         _answer_unless(self.away)
+        self.calls += 1
         key = (user_id, limit.name, window.index)
         with self._lock:
-            if self._hits[key] >= limit.quota:
+            if self._hits[key] + permits > limit.quota:
                 return False
-            self._hits[key] += 1
+            self._hits[key] += permits
         return True
 
 
 class InMemoryJobQueue:
+    """The jobs queue: ``messages`` are the keys sent, ``delays`` how much later each is to arrive."""
+
     def __init__(self) -> None:
         self.messages: deque[JobKey] = deque()
+        self.delays: list[timedelta] = []
+        self.deleted: list[str] = []
         self.away = False
-        self.loses_answers = False
         self.fault: Exception | None = None
 
-    def send(self, key: JobKey) -> None:
+    def send(self, key: JobKey, *, delay: timedelta = timedelta()) -> None:
         _answer_unless(self.away)
         if self.fault:
             raise self.fault
         self.messages.append(key)
-        _answer_unless(self.loses_answers)
+        self.delays.append(delay)
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        _answer_unless(self.away)
+        self.deleted += receipt_handles
+
+
+class InProcessRunner:
+    """Runs operations where it is called, without a timeout; every exception but a refusal is worth another attempt."""
+
+    def __init__(self, catalogue: OperationRegistry) -> None:
+        self._catalogue = catalogue
+
+    def run(self, job: Job, *, is_cancelled: Callable[[], bool]) -> str:
+        operation = self._catalogue.find(job.operation)
+        if operation is None:
+            detail = f"this deployment has no operation {job.operation}"
+            raise AttemptFailed(code=JobErrorCode.UNKNOWN_OPERATION, detail=detail, is_final=True)
+        try:
+            result = operation.run(job.data_json)
+        except JobFailed as refusal:
+            raise AttemptFailed(code=refusal.code, detail=str(refusal), is_final=True) from refusal
+        if is_cancelled():
+            raise AttemptCancelled
+        return result
+
+
+class FixedChance:
+    """Randomness that always gives the same."""
+
+    def __init__(self, fraction: float = 0.5) -> None:
+        self._fraction = fraction
+
+    def fraction(self) -> float:
+        return self._fraction
 
 
 class ReversedPasswords:

@@ -23,8 +23,8 @@ ATTEMPTS = 3
 """
 Tries of one call, the first included; between them boto3 waits up to 1 s, then up to 2 s.
 
-A request ends with its first call that fails; a submit then makes one more, to take the job back. Two calls that time
-out in every try stay below API Gateway's 29 s.
+A request ends with its first call that fails, but for the message of a job whose row stands. Two calls that time out
+in every try stay below API Gateway's 29 s.
 """
 
 

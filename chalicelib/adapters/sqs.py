@@ -1,6 +1,8 @@
 """The jobs queue on SQS, and the form of its messages."""
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -12,6 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef
+
+DELETE_MAX = 10
+"""Messages that SQS deletes in one call."""
+
+
+KEY_MAX_CHARACTERS = 64
+"""Of an owner's or a job's id, which are UUIDs; DynamoDB refuses to look up keys that are empty or very long."""
 
 
 class ForeignMessage(Exception):
@@ -21,8 +31,8 @@ class ForeignMessage(Exception):
 class JobMessage(msgspec.Struct, frozen=True):
     """Body of a message: where the job is, never what it is. ``version`` tells a later form apart."""
 
-    owner_id: str
-    job_id: str
+    owner_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
+    job_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
     version: Literal[1] = 1
 
 
@@ -52,9 +62,9 @@ class SqsJobQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, key: JobKey) -> None:
+    def send(self, key: JobKey, *, delay: timedelta = timedelta()) -> None:
         """
-        Send the job's key.
+        Send the job's key, to arrive after ``delay``.
 
         The message group on a standard queue turns on SQS's fair queues: one owner's backlog does not delay others.
 
@@ -63,4 +73,25 @@ class SqsJobQueue:
         """
         client = self._client()
         with unavailable_when_away("the job queue"):
-            client.send_message(QueueUrl=self._queue_url, MessageBody=to_body(key), MessageGroupId=key.owner_id)
+            client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=to_body(key),
+                MessageGroupId=key.owner_id,
+                DelaySeconds=int(delay.total_seconds()),
+            )
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """
+        Delete received messages, ten a call.
+
+        Raises:
+            Unavailable: SQS does not answer; some may have been deleted.
+        """
+        client = self._client()
+        for begin in range(0, len(receipt_handles), DELETE_MAX):
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "ReceiptHandle": handle}
+                for number, handle in enumerate(receipt_handles[begin : begin + DELETE_MAX])
+            ]
+            with unavailable_when_away("the job queue"):
+                client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)

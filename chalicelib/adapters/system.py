@@ -18,6 +18,14 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+class SystemRandomness:
+    """The machine's randomness."""
+
+    def fraction(self) -> float:
+        """Return a number from 0 to below 1, uniformly."""
+        return secrets.randbelow(2**32) / 2**32
+
+
 class SystemIds:
     """Random identifiers."""
 
@@ -36,6 +44,10 @@ class SystemIds:
         fraction = nanoseconds * 4096 // 1_000_000
         number = (milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | secrets.randbits(62)
         return JobId(str(uuid.UUID(int=number)))
+
+    def new_worker_id(self) -> str:
+        """Return 8 random hexadecimal digits, to tell the containers of a deployment apart."""
+        return secrets.token_hex(4)
 
     def new_token_id(self) -> str:
         """Return a random UUID."""

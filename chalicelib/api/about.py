@@ -22,7 +22,13 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
     @answers_problems
     def list_operations() -> Response:
         described = [
-            DescribedOperation(name=each.name, description=each.description, input_schema=each.input_schema)
+            DescribedOperation(
+                name=each.name,
+                description=each.description,
+                input_schema=each.input_schema,
+                max_attempts=each.policy.max_attempts,
+                timeout_s=each.policy.timeout_s,
+            )
             for each in services().operations.all()
         ]
         return json_response(OperationList(operations=described))

@@ -11,6 +11,7 @@ from chalice.app import Response
 
 from chalicelib.domain.errors import (
     Conflict,
+    Expired,
     InputTooLarge,
     InvalidInput,
     JobBackendError,
@@ -50,6 +51,7 @@ STATUS_OF: dict[type[JobBackendError], HTTPStatus] = {
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    Expired: HTTPStatus.GONE,
     InputTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -1,4 +1,4 @@
-"""The job routes. Each counts one request of the caller, and none can name another's job."""
+"""Submitting jobs and reading them. Each route counts one request of the caller; none can name another's job."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,7 +7,15 @@ from chalice.app import Blueprint, Response
 from chalicelib.api.auth import admitted_user
 from chalicelib.api.edge import ANY_CONTENT_TYPE, answers_problems, json_body, json_response
 from chalicelib.api.errors import InvalidParameter
-from chalicelib.api.schemas import AcceptedJob, JobList, JobRequest, JobResult, JobState, ListedJob, WholeJob
+from chalicelib.api.schemas import (
+    AcceptedJob,
+    JobList,
+    JobRequest,
+    JobResult,
+    JobState,
+    ListedJob,
+    WholeJob,
+)
 from chalicelib.bootstrap import Services
 from chalicelib.domain.jobs import Job, JobId, parsed_job_id
 
@@ -29,11 +37,12 @@ def blueprint(services: Callable[[], Services]) -> Blueprint:
         request = routes.current_request
         owner_id = admitted_user(services(), request, services().submit_limit)
         wanted = json_body(request, JobRequest, max_bytes=services().body_max_bytes)
-        job = services().jobs.submit(owner_id, operation=wanted.operation, data_json=bytes(wanted.data))
-        job_id = job.key.job_id
+        job = services().jobs.submit(
+            owner_id, operation=wanted.operation, data_json=bytes(wanted.data), options=wanted.options()
+        )
         # Below the path that the caller used, which on AWS begins with the stage or a domain's base path.
-        location = f"{request.context['path'].rstrip('/')}/{job_id}"
-        return json_response(AcceptedJob(job_id=job_id, status=job.status), status=202, headers={"Location": location})
+        location = f"{request.context['path'].rstrip('/')}/{job.key.job_id}"
+        return json_response(AcceptedJob.from_job(job), status=202, headers={"Location": location})
 
     @routes.route("/jobs", methods=["GET"], content_types=ANY_CONTENT_TYPE)
     @routes.route("/jobsList", methods=["GET"], content_types=ANY_CONTENT_TYPE)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from chalicelib.domain.jobs import Job, JobError
+from chalicelib.services.jobs import JobOptions
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,13 +37,33 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     operation: str
     data: msgspec.Raw
+    delay_s: int | None = None
+    run_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    max_attempts: int | None = None
+    timeout_s: int | None = None
+    retention_days: int | None = None
+
+    def options(self) -> JobOptions:
+        """Return what the caller asks of this one job."""
+        return JobOptions(
+            delay_s=self.delay_s,
+            run_at=self.run_at,
+            max_attempts=self.max_attempts,
+            timeout_s=self.timeout_s,
+            retention_days=self.retention_days,
+        )
 
 
 class AcceptedJob(msgspec.Struct, frozen=True):
-    """Answer of ``POST /jobs``."""
+    """Answer of ``POST /jobs``, ``POST /jobs/{job_id}/cancel`` and ``POST /jobs/{job_id}/retry``."""
 
     job_id: str
     status: str
+
+    @classmethod
+    def from_job(cls, job: Job) -> "AcceptedJob":
+        """Return the answer to a change of a job."""
+        return cls(job_id=job.key.job_id, status=job.status)
 
 
 class JobState(msgspec.Struct, frozen=True):
@@ -120,7 +142,9 @@ class WholeJob(msgspec.Struct, frozen=True):
     status: str
     attempt: int
     max_attempts: int
+    timeout_s: int
     created_at: datetime
+    run_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime
@@ -137,7 +161,9 @@ class WholeJob(msgspec.Struct, frozen=True):
             status=job.status,
             attempt=job.attempt,
             max_attempts=job.max_attempts,
+            timeout_s=int(job.timeout.total_seconds()),
             created_at=job.created_at,
+            run_at=job.run_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
             expires_at=job.expires_at,
@@ -146,12 +172,53 @@ class WholeJob(msgspec.Struct, frozen=True):
         )
 
 
+class LoggedEvent(msgspec.Struct, frozen=True):
+    """One transition of a job."""
+
+    at: datetime
+    transition: str
+    attempt: int
+    worker: str
+    reason: str | None
+
+
+class EventLog(msgspec.Struct, frozen=True):
+    """Answer of ``GET /jobs/{job_id}/events``: the oldest first."""
+
+    events: Sequence[LoggedEvent]
+
+    @classmethod
+    def from_job(cls, job: Job) -> "EventLog":
+        """Return a job's event log."""
+        return cls(
+            events=[
+                LoggedEvent(
+                    at=event.at,
+                    transition=event.transition,
+                    attempt=event.attempt,
+                    worker=event.worker,
+                    reason=event.reason,
+                )
+                for event in job.events
+            ]
+        )
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Answer of ``GET /jobs/{job_id}/explain``: one sentence."""
+
+    status: str
+    explanation: str
+
+
 class DescribedOperation(msgspec.Struct, frozen=True):
-    """One operation; ``input_schema`` is the JSON Schema of a job's ``data``."""
+    """One operation; ``input_schema`` is the JSON Schema of a job's ``data``, the numbers are a job's most."""
 
     name: str
     description: str
     input_schema: Mapping[str, object]
+    max_attempts: int
+    timeout_s: int
 
 
 class OperationList(msgspec.Struct, frozen=True):

@@ -9,11 +9,14 @@ Every error of the product, by who must act.
     │   ├── InputTooLarge         the job's data is over the limit
     │   ├── NotAuthenticated      no token, or one that does not hold
     │   ├── NotFound              not there, or not the caller's
-    │   ├── Conflict              the name is taken
+    │   ├── Expired               was the caller's, and its retention is over
+    │   ├── Conflict              the name is taken, or the job's status does not allow it
     │   └── RateLimited           wait ``retry_after_s``
     ├── ConcurrentUpdate          the row moved on; look at ``current`` and decide again
     ├── Unavailable               a store or queue is away; try later
-    └── JobFailed                 the operation refuses its input; the attempt counts
+    ├── JobFailed                 the operation refuses its input; the attempt counts
+    ├── AttemptFailed             an attempt ended without a result; ``is_final`` says whether to try again
+    └── AttemptCancelled          the job was cancelled while its attempt ran; there is nothing to write
 """
 
 
@@ -65,8 +68,14 @@ class NotFound(RequestRefused):
     code = "NOT_FOUND"
 
 
+class Expired(RequestRefused):
+    """What was asked for was there, and is kept no longer."""
+
+    code = "EXPIRED"
+
+
 class Conflict(RequestRefused):
-    """What was to be created exists."""
+    """What was to be created exists, or what was to be changed is in a state that does not allow it."""
 
     code = "CONFLICT"
 
@@ -105,3 +114,25 @@ class JobFailed(JobBackendError):
     """Raised by an operation whose input it cannot compute; the message becomes the job's error."""
 
     code = "OPERATION_FAILED"
+
+
+class AttemptFailed(JobBackendError):
+    """
+    An attempt ended without a result, be it that the operation raised, took too long, or took its process down.
+
+    ``code`` is the attempt's own, ``detail`` is for people, and after an ``is_final`` one another attempt is useless.
+    """
+
+    code = "ATTEMPT_FAILED"
+
+    def __init__(self, *, code: str, detail: str, is_final: bool = False) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.is_final = is_final
+
+
+class AttemptCancelled(JobBackendError):
+    """The job was found cancelled while its attempt ran; what the operation did counts no more."""
+
+    code = "ATTEMPT_CANCELLED"

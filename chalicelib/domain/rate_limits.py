@@ -10,12 +10,16 @@ class Limit:
     """
     At most ``quota`` requests of the kind ``name`` in each ``window``.
 
+    A container may take ``block`` permits of a user at once and spend them itself, which saves it as many calls. What
+    is taken is counted, so the quota is never exceeded; what is not spent by the window's end is lost to the user.
+
     Windows are aligned to the epoch, so across a boundary up to twice the quota can pass in one window's length.
     """
 
     name: str
     quota: int
     window: timedelta
+    block: int = 1
 
     def window_at(self, at: datetime) -> "Window":
         """Return the window that ``at``, an aware instant, falls into."""

@@ -4,6 +4,9 @@ Finds the operations and gives them their JSON edge.
 An operation is a module of a package with one function of the module's own name, which takes ``data`` and returns a
 value; both types are annotated, and are what `msgspec` can decode and encode. The name of the module is the name in the
 API, the docstring's first line its description, the annotation of ``data`` its input schema.
+
+A function that takes a second parameter, ``job``, is given the job it runs for; a constant ``POLICY`` beside it says
+how often and for how long the operation is tried.
 """
 
 import inspect
@@ -21,6 +24,7 @@ import msgspec
 
 from chalicelib.domain.errors import InvalidInput, JobFailed
 from chalicelib.domain.numbers import INTEGER_BOUND, INTEGER_MAX_DIGITS
+from chalicelib.domain.operations import OperationPolicy, RunningJob
 from chalicelib.validation import described
 
 
@@ -31,6 +35,8 @@ class TypedOperation:
     name: str
     description: str
     function: Callable[..., object]
+    takes_job: bool
+    policy: OperationPolicy
     input_schema: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] = field(repr=False)
 
@@ -40,8 +46,9 @@ class TypedOperation:
         Read the operation that ``module`` defines.
 
         Raises:
-            TypeError: The module does not hold a plain function of its own name with ``data`` and the result annotated
-                and a docstring, or no JSON can be of the type of ``data``; the message says what is wrong.
+            TypeError: The module does not hold a plain function of its own name with ``data``, perhaps ``job``, and the
+                result annotated and a docstring, or no JSON can be of the type of ``data``, or its ``POLICY`` is none;
+                the message says what is wrong.
         """
         name = module.__name__.rpartition(".")[2]
         function = getattr(module, name, None)
@@ -49,8 +56,20 @@ class TypedOperation:
             message = f"{module.__name__} must define a plain function {name}(data)"
             raise TypeError(message)
         hints = get_type_hints(function, include_extras=True)
-        if list(inspect.signature(function).parameters) != ["data"] or set(hints) != {"data", "return"}:
-            message = f"{module.__name__}.{name} must take exactly one parameter, data, and annotate it and the result"
+        parameters = list(inspect.signature(function).parameters)
+        takes_job = parameters == ["data", "job"]
+        if not (parameters == ["data"] or takes_job) or set(hints) != {*parameters, "return"}:
+            message = (
+                f"{module.__name__}.{name} must take exactly one parameter, data, and annotate it and the result; "
+                "a second parameter may be job: RunningJob"
+            )
+            raise TypeError(message)
+        if takes_job and hints["job"] is not RunningJob:
+            message = f"{module.__name__}.{name} must annotate job as chalicelib.domain.operations.RunningJob"
+            raise TypeError(message)
+        policy = getattr(module, "POLICY", OperationPolicy())
+        if not isinstance(policy, OperationPolicy):
+            message = f"{module.__name__}.POLICY must be a chalicelib.domain.operations.OperationPolicy"
             raise TypeError(message)
         doc = (inspect.getdoc(function) or "").strip()
         if not doc:
@@ -65,6 +84,8 @@ class TypedOperation:
             name=name,
             description=doc.splitlines()[0],
             function=function,
+            takes_job=takes_job,
+            policy=policy,
             input_schema=input_schema,
             decoder=msgspec.json.Decoder(hints["data"]),
         )
@@ -88,13 +109,18 @@ class TypedOperation:
             raise InvalidInput(detail, pointer=pointer)
         return msgspec.json.encode(data).decode()
 
-    def run(self, data_json: str) -> str:
-        """Compute the result as JSON text; see `chalicelib.ports.Operation`."""
-        result = self.function(self.decoder.decode(data_json.encode()))
+    def run(self, data_json: str, job: RunningJob | None = None) -> str:
+        """
+        Compute the result as JSON text; see `chalicelib.ports.Operation`.
+
+        ``job`` is handed to a function that takes it; only for one that does not may it be left out.
+        """
+        data = self.decoder.decode(data_json.encode())
+        result = self.function(data, job=job) if self.takes_job else self.function(data)
         try:
             # The standard library's encoder, because msgspec writes NaN and infinity as null.
             return json.dumps(msgspec.to_builtins(result), allow_nan=False, separators=(",", ":"))
-        except ValueError as unfit:
+        except (TypeError, ValueError, RecursionError) as unfit:
             detail = f"the result has no JSON form: {unfit}"
             raise JobFailed(detail) from unfit
 
@@ -107,10 +133,10 @@ class OperationRegistry:
         Import every module of ``package`` but this one.
 
         Raises:
-            TypeError: A module does not define an operation.
+            TypeError: A module does not define an operation, or its policy cannot be kept.
         """
         names = sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.name != "registry")
-        modules = (import_module(f"{package.__name__}.{name}") for name in names)
+        modules = (_imported(f"{package.__name__}.{name}") for name in names)
         self._operations = {operation.name: operation for operation in map(TypedOperation.from_module, modules)}
 
     def find(self, name: str) -> TypedOperation | None:
@@ -120,6 +146,14 @@ class OperationRegistry:
     def all(self) -> Sequence[TypedOperation]:
         """Return every operation, by name."""
         return list(self._operations.values())
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ValueError as wrong:
+        message = f"{name} has a value that cannot be kept: {wrong}"
+        raise TypeError(message) from wrong
 
 
 def _oversized_integers(value: object, pointer: str) -> Iterator[str]:

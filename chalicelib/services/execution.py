@@ -1,17 +1,17 @@
-"""Running one job: claim, compute, finish or fail."""
+"""Running one job: claim, compute, then finish, retry or fail."""
 
 import logging
-from datetime import datetime
+from datetime import timedelta
 from enum import StrEnum
 
-from chalicelib.domain.errors import ConcurrentUpdate, JobFailed
-from chalicelib.domain.jobs import Job, JobError, JobKey, JobLimits, Lease
-from chalicelib.ports import Clock, IdSource, JobRepository, OperationCatalogue
+from chalicelib.domain.delivery import first_look
+from chalicelib.domain.errors import AttemptCancelled, AttemptFailed, ConcurrentUpdate
+from chalicelib.domain.jobs import Act, Claim, Job, JobError, JobErrorCode, JobKey, JobLimits
+from chalicelib.domain.retries import retry_delay
+from chalicelib.ports import Clock, IdSource, JobQueue, JobRepository, OperationRunner, Randomness
+from chalicelib.services.dispatch import dispatch
 
 logger = logging.getLogger(__name__)
-
-DETAIL_MAX_CHARACTERS = 1000
-"""An error's detail is for people; what an operation raises may be as large as its data."""
 
 
 class Outcome(StrEnum):
@@ -19,104 +19,142 @@ class Outcome(StrEnum):
 
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
+    RETRIED = "RETRIED"
     ALREADY_FINAL = "ALREADY_FINAL"
     GONE = "GONE"
     SUPERSEDED = "SUPERSEDED"
     HELD = "HELD"
+    NOT_DUE = "NOT_DUE"
+    HANDED_ON = "HANDED_ON"
+    TOO_LONG = "TOO_LONG"
 
     @property
     def is_settled(self) -> bool:
         """
-        Whether the message may be deleted.
+        Whether the message has done its work and may be deleted.
 
-        Not while another attempt holds the job: should that one die, this message is what brings the next.
+        It has when another attempt holds the job, or the job is not due: should that attempt die, or the retry's own
+        message be lost, the sweep sends another. It has not when no consumer has the time that the job may take, which
+        is a fault of the deployment: such messages end as dead letters, and their jobs say so.
         """
-        return self is not Outcome.HELD
+        return self is not Outcome.TOO_LONG
 
 
 class Execution:
     """Runs jobs. Any number of consumers may be given the same job; the claim lets one through."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each of them
         self,
         *,
         jobs: JobRepository,
-        operations: OperationCatalogue,
+        queue: JobQueue,
+        runner: OperationRunner,
         clock: Clock,
         ids: IdSource,
+        randomness: Randomness,
         limits: JobLimits,
+        worker: str,
     ) -> None:
         self._jobs = jobs
-        self._operations = operations
+        self._queue = queue
+        self._runner = runner
         self._clock = clock
         self._ids = ids
+        self._randomness = randomness
         self._limits = limits
+        self._worker = worker
 
-    def execute(self, key: JobKey) -> Outcome:
+    def execute(self, key: JobKey, *, time_left: timedelta, whole_time: timedelta) -> Outcome:
         """
-        Run the job's next attempt, if it is due one.
+        Run the job's next attempt, if it is due one and can end within ``time_left``.
+
+        A job that cannot, but could have within the ``whole_time`` that the consumer had at first, is handed on: sent
+        again, so that the message at hand can go. A message of its own, rather than the return of the old one, because
+        that would be gone for the queue's visibility timeout, and each return brings it nearer to the dead letters.
 
         Two writes: the claim and the end. Between them nothing of the job is held but its lease, so a consumer may die
-        at any point and the message, which comes back, starts the next attempt.
+        at any point, and when the lease has ended the sweep brings the next attempt.
 
         Raises:
-            Unavailable: The store is away; the message must come back.
+            Unavailable: The store or the queue is away; the message must come back.
         """
-        now = self._clock.now()
-        lease = Lease(token=self._ids.new_token_id(), expires_at=now + self._limits.lease)
+        margin = self._limits.lease_margin
+        claim = Claim(act=self._act(), time_left=time_left - margin, lease_margin=margin)
         try:
-            job = self._jobs.claim(key, lease, at=now)
+            job = self._jobs.claim(key, claim)
         except ConcurrentUpdate as refused:
             current = refused.current
-            return self._refused_claim(current if isinstance(current, Job) else None, at=now)
+            return self._refused_claim(current if isinstance(current, Job) else None, claim, whole_time)
         try:
-            return self._end(job, self._computed(job))
-        except ConcurrentUpdate:
-            # The lease ran out and another attempt, or its end, took over: its word counts, not this one's.
+            return self._run(job)
+        except (AttemptCancelled, ConcurrentUpdate):
+            # It was cancelled, or the lease ran out and another attempt took over: this one's word does not count.
             return Outcome.SUPERSEDED
 
-    def _refused_claim(self, job: Job | None, *, at: datetime) -> Outcome:
+    def _run(self, job: Job) -> Outcome:
+        try:
+            result = self._runner.run(job, is_cancelled=lambda: self._is_lost(job))
+        except AttemptFailed as failure:
+            error = JobError(code=failure.code, detail=failure.detail)
+            logger.warning(
+                "attempt failed", extra={"job_id": job.key.job_id, "attempt": job.attempt, "code": error.code}
+            )
+            if failure.is_final or job.attempt >= job.last_attempt:
+                return self._fail(job, error)
+            return self._retry(job, error)
+        self._jobs.advance(job, job.finished(result, self._act()))
+        return Outcome.SUCCESS
+
+    def _fail(self, job: Job, error: JobError) -> Outcome:
+        self._jobs.advance(job, job.failed(error, self._act()))
+        return Outcome.FAILED
+
+    def _retry(self, job: Job, error: JobError) -> Outcome:
+        act = self._act()
+        run_at = act.at + retry_delay(job.attempt_in_set, fraction=self._randomness.fraction())
+        due_at = first_look(run_at, at=act.at, resend_after=self._limits.resend_after)
+        waiting = job.retried(error, act, run_at=run_at, due_at=due_at)
+        self._jobs.advance(job, waiting)
+        dispatch(self._queue, waiting, at=act.at)
+        return Outcome.RETRIED
+
+    def _refused_claim(self, job: Job | None, claim: Claim, whole_time: timedelta) -> Outcome:
         """
-        Decide on a message whose job could not be claimed at ``at``.
+        Decide on a message whose job could not be claimed.
 
         The instant must be the claim's own: by a later one the lease may have ended, and what was refused only because
         the job was held would look like a job without attempts left.
         """
-        if job is None:
+        at = claim.act.at
+        if job is None or job.is_expired(at):
             return Outcome.GONE
         if job.is_final:
             return Outcome.ALREADY_FINAL
-        if job.attempt < job.max_attempts or job.is_held(at):
+        if job.is_held(at):
             return Outcome.HELD
-        detail = f"the job's consumer was lost in each of its {job.max_attempts} attempts"
+        if job.attempt >= job.last_attempt:
+            return self._exhausted(job)
+        return self._without_time(job, claim, whole_time) if job.is_due(at) else Outcome.NOT_DUE
+
+    def _without_time(self, job: Job, claim: Claim, whole_time: timedelta) -> Outcome:
+        if job.timeout + claim.lease_margin > whole_time:
+            logger.error("no consumer has the time for this job", extra={"job_id": job.key.job_id})
+            return Outcome.TOO_LONG
+        self._queue.send(job.key)
+        return Outcome.HANDED_ON
+
+    def _exhausted(self, job: Job) -> Outcome:
+        detail = f"the last of its {job.max_attempts} attempts was not heard of again"
         try:
-            return self._end(job, JobError(code="ATTEMPTS_EXHAUSTED", detail=detail))
+            return self._fail(job, JobError(code=JobErrorCode.ATTEMPTS_EXHAUSTED, detail=detail))
         except ConcurrentUpdate:
             # Its last attempt was late, not lost, and has ended the job.
             return Outcome.ALREADY_FINAL
 
-    def _end(self, job: Job, ending: str | JobError) -> Outcome:
-        now = self._clock.now()
-        if isinstance(ending, JobError):
-            self._jobs.fail(job, ending, at=now)
-            return Outcome.FAILED
-        self._jobs.finish(job, ending, at=now)
-        return Outcome.SUCCESS
+    def _is_lost(self, job: Job) -> bool:
+        """Tell whether the job is no longer this attempt's, be it cancelled, taken over or gone."""
+        current = self._jobs.get(job.key)
+        return current is None or not current.is_unchanged_since(job)
 
-    def _computed(self, job: Job) -> str | JobError:
-        """Return the result as JSON text, or why there is none."""
-        operation = self._operations.find(job.operation)
-        if operation is None:
-            return JobError(code="UNKNOWN_OPERATION", detail=f"this deployment has no operation {job.operation}")
-        try:
-            result = operation.run(job.data_json)
-        except JobFailed as refusal:
-            return JobError(code=refusal.code, detail=str(refusal)[:DETAIL_MAX_CHARACTERS])
-        except Exception as bug:
-            logger.exception("operation raised", extra={"operation": job.operation, "job_id": job.key.job_id})
-            detail = f"{type(bug).__name__}: {bug}"[:DETAIL_MAX_CHARACTERS]
-            return JobError(code="OPERATION_FAILED", detail=detail)
-        if len(result.encode()) > self._limits.result_max_bytes:
-            detail = f"the result takes more than {self._limits.result_max_bytes} bytes as JSON"
-            return JobError(code="RESULT_TOO_LARGE", detail=detail)
-        return result
+    def _act(self) -> Act:
+        return Act(token=self._ids.new_token_id(), at=self._clock.now(), worker=self._worker)

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api import about, accounts, jobs
+from chalicelib.api import about, accounts, job_control, jobs
 from chalicelib.api.edge import http_edge
 from tests.events import api_event
 from tests.factories import World
@@ -21,6 +21,10 @@ JOB_ROUTES = [
     ("GET", "/jobs/{job_id}"),
     ("GET", "/jobs/{job_id}/status"),
     ("GET", "/jobs/{job_id}/result"),
+    ("GET", "/jobs/{job_id}/events"),
+    ("GET", "/jobs/{job_id}/explain"),
+    ("POST", "/jobs/{job_id}/cancel"),
+    ("POST", "/jobs/{job_id}/retry"),
 ]
 """Every call that needs a token."""
 
@@ -56,7 +60,7 @@ class Api:
         services = self.world.services()
         self.app = Chalice(app_name="job-backend", configure_logs=False)
         self.app.register_middleware(http_edge, "http")
-        for blueprint in (accounts.blueprint, jobs.blueprint, about.blueprint):
+        for blueprint in (accounts.blueprint, jobs.blueprint, job_control.blueprint, about.blueprint):
             self.app.register_blueprint(blueprint(lambda: services))
 
     def send(

@@ -13,6 +13,8 @@ import pytest
 
 import app
 from chalicelib.adapters.tokens import JwtCodec
+from chalicelib.consumer import MessagesReturned
+from chalicelib.domain.delivery import SHARDS
 from tests.api.client import JOB_ROUTES
 from tests.aws import PROJECT, CountedCalls, client, create_queue, create_table, nowhere
 from tests.deployment import environment
@@ -21,7 +23,25 @@ from tests.factories import OWNER
 
 SIGNING_KEY = bytes(range(32))
 NUMBERS = count(1)
+SCHEDULED = {
+    "version": "0",
+    "account": "000000000000",
+    "region": "us-east-1",
+    "detail": {},
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2026-11-23T12:00:00Z",
+    "id": "00000000-0000-4000-8000-000000000000",
+    "resources": ["arn:aws:events:us-east-1:000000000000:rule/sweep"],
+}
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
+
+
+class LambdaContext:
+    """Of an invocation that has a minute and a half left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 90_000
 
 
 @pytest.fixture
@@ -72,12 +92,11 @@ def test_a_job_from_registration_to_result_and_what_each_step_costs(calls: Count
     assert status == 202
     assert calls.taken() == {"UpdateItem": 1, "PutItem": 1, "SendMessage": 1}
     assert call("GET", "/jobs/{job_id}/status", token=token, job_id=job["job_id"])[1] == {"status": "PENDING"}
-    assert calls.taken() == {"UpdateItem": 1, "GetItem": 1}
+    assert calls.taken() == {"UpdateItem": 1, "GetItem": 1}, "and the next reads are prepaid"
 
-    sqs = client("sqs", os.environ["AWS_ENDPOINT_URL"])
-    messages = sqs.receive_message(QueueUrl=os.environ["JOBS_QUEUE_URL"])["Messages"]
+    event = received()
     calls.taken()
-    assert app.consume(sqs_event(*(message["Body"] for message in messages)), None) is None
+    assert app.consume(event, LambdaContext()) is None
     assert calls.taken() == {"UpdateItem": 2}, "claim and finish"
 
     answer = call("GET", "/jobs/{job_id}/result", token=token, job_id=job["job_id"])
@@ -85,20 +104,132 @@ def test_a_job_from_registration_to_result_and_what_each_step_costs(calls: Count
     calls.taken()
     listed = call("GET", "/jobsList", token=token)[1]
     assert [each["job_id"] for each in listed["jobs"]] == [job["job_id"]]
-    assert calls.taken() == {"UpdateItem": 1, "Query": 1}
+    assert calls.taken() == {"Query": 1}
 
 
-def test_with_the_queue_away_a_submit_is_refused_and_its_row_taken_back(
+def received(batch: int = 10) -> dict[str, Any]:
+    """The event of a batch of messages from the jobs queue."""
+    sqs = client("sqs", os.environ["AWS_ENDPOINT_URL"])
+    received_messages = sqs.receive_message(
+        QueueUrl=os.environ["JOBS_QUEUE_URL"],
+        MaxNumberOfMessages=batch,
+        WaitTimeSeconds=5,
+        MessageSystemAttributeNames=["SentTimestamp"],
+    )["Messages"]
+    event = sqs_event(*(message["Body"] for message in received_messages))
+    for record, message in zip(event["Records"], received_messages, strict=True):
+        record["attributes"] |= message["Attributes"]
+    return event
+
+
+def logged_in(calls: CountedCalls) -> str:
+    call("POST", "/register", CREDENTIALS)
+    token: str = call("POST", "/login", CREDENTIALS)[1]["access_token"]
+    calls.taken()
+    return token
+
+
+def test_a_successful_job_writes_six_units_the_limiter_and_the_index_included(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    calls.write_units = 0
+    call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)
+    app.consume(received(), LambdaContext())
+    assert calls.taken() == {"UpdateItem": 3, "PutItem": 1, "SendMessage": 1}
+    assert calls.write_units == 6
+
+
+def test_reads_cost_little_more_than_one_call_each(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    job_id = call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)[1]["job_id"]
+    calls.taken()
+    for _ in range(25):
+        assert call("GET", "/jobs/{job_id}/status", token=token, job_id=job_id)[0] == 200
+        assert call("GET", "/jobs/{job_id}/result", token=token, job_id=job_id)[0] == 200
+    counts = calls.taken()
+    assert counts == {"GetItem": 50, "UpdateItem": 5}
+    assert sum(counts.values()) / 50 <= 1.2
+
+
+def test_with_the_queue_away_a_job_is_accepted_and_the_sweep_brings_it(
     calls: CountedCalls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call("POST", "/register", CREDENTIALS)
-    token = call("POST", "/login", CREDENTIALS)[1]["access_token"]
-    calls.taken()
+    token = logged_in(calls)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", nowhere())
-    status, problem = call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)
-    assert (status, problem["code"]) == (503, "UNAVAILABLE")
-    assert calls.taken() == {"UpdateItem": 1, "PutItem": 1, "SendMessage": 1, "DeleteItem": 1}
-    assert call("GET", "/jobs", token=token)[1] == {"jobs": [], "next_cursor": None}
+    status, job = call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)
+    assert status == 202
+    assert calls.taken() == {"UpdateItem": 1, "PutItem": 1, "SendMessage": 1}
+
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SQS")
+    monkeypatch.setenv("JOB_RESEND_S", "1")
+    app.services.cache_clear()
+    make_due(job["job_id"])
+    calls.taken()
+    app.sweep(SCHEDULED, LambdaContext())
+    assert calls.taken() == {"Query": SHARDS, "GetItem": 1, "SendMessage": 1, "UpdateItem": 1}
+    app.consume(received(), LambdaContext())
+    assert call("GET", "/jobs/{job_id}/result", token=token, job_id=job["job_id"])[1]["result"] == 14
+    calls.taken()
+    app.sweep(SCHEDULED, LambdaContext())
+    assert calls.taken() == {"Query": SHARDS}, "an idle sweep"
+
+
+def make_due(job_id: str) -> None:
+    """Let the sweep's next look at the only job be due now, instead of waiting for it."""
+    dynamodb = client("dynamodb", os.environ["AWS_ENDPOINT_URL"])
+    (item,) = dynamodb.scan(TableName=os.environ["JOBS_TABLE"])["Items"]
+    assert item["job_id"]["S"] == job_id
+    dynamodb.update_item(
+        TableName=os.environ["JOBS_TABLE"],
+        Key={name: item[name] for name in ("owner_id", "job_id")},
+        UpdateExpression="SET due_at_epoch_ms = :past",
+        ExpressionAttributeValues={":past": {"N": "0"}},
+    )
+
+
+def test_a_retry_a_cancel_and_a_retry_by_hand_cost_few_calls(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    job_id = call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)[1]["job_id"]
+    calls.taken()
+    assert call("POST", "/jobs/{job_id}/cancel", token=token, job_id=job_id)[0] == 202
+    assert calls.taken() == {"UpdateItem": 2, "GetItem": 1}, "limit, read, cancel"
+    app.consume(received(), LambdaContext())
+    assert calls.taken() == {"UpdateItem": 1}, "a refused claim"
+    assert call("POST", "/jobs/{job_id}/retry", token=token, job_id=job_id)[0] == 202
+    assert calls.taken() == {"UpdateItem": 2, "GetItem": 1, "SendMessage": 1}
+    app.consume(received(), LambdaContext())
+    assert calls.taken() == {"UpdateItem": 2}
+    assert call("GET", "/jobs/{job_id}/result", token=token, job_id=job_id)[1] == {"status": "SUCCESS", "result": 14}
+
+
+def test_a_dead_letter_fails_its_job_and_a_redrive_brings_it_back(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    job_id = call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)[1]["job_id"]
+    calls.taken()
+    app.dead_letter(received(), LambdaContext())
+    assert calls.taken() == {"GetItem": 1, "UpdateItem": 1}
+    answer = call("GET", "/jobs/{job_id}/result", token=token, job_id=job_id)[1]
+    assert (answer["status"], answer["error"]["code"]) == ("FAILED", "DEAD_LETTERED")
+    calls.taken()
+    assert app.redrive({}, LambdaContext()) == {"retried": 1, "is_complete": True}
+    assert calls.taken() == {"Query": 1, "GetItem": 1, "UpdateItem": 1, "SendMessage": 1}
+    app.consume(received(), LambdaContext())
+    assert call("GET", "/jobs/{job_id}/result", token=token, job_id=job_id)[1] == {"status": "SUCCESS", "result": 14}
+
+
+def test_a_message_of_no_job_fails_the_function_where_no_partial_response_was_asked_for(calls: CountedCalls) -> None:
+    with pytest.raises(MessagesReturned):
+        app.consume(sqs_event("nonsense"), LambdaContext())
+    assert calls.taken() == {}
+
+
+def test_a_message_of_no_job_is_returned_by_id_where_it_was(
+    calls: CountedCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTIAL_BATCH_RESPONSES", "true")
+    assert app.consume(sqs_event("nonsense"), LambdaContext()) == {
+        "batchItemFailures": [{"itemIdentifier": "message-0"}]
+    }
+    assert calls.taken() == {}
 
 
 def test_a_token_that_has_expired_or_was_altered_opens_nothing(calls: CountedCalls) -> None:
@@ -131,7 +262,7 @@ def test_refusals_cost_nothing_or_one_call(calls: CountedCalls) -> None:
     assert calls.taken() == {"UpdateItem": 1}, "a refused job counts against the limit"
 
 
-@pytest.mark.parametrize("setting", ["JOBS_TABLE", "JOB_LEASE_S"])
+@pytest.mark.parametrize("setting", ["JOBS_TABLE", "JOB_LEASE_MARGIN_S"])
 def test_a_missing_setting_is_a_500_that_names_it_in_the_log(
     calls: CountedCalls, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, setting: str
 ) -> None:

@@ -1,15 +1,23 @@
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from chalicelib.domain.jobs import JobKey, Lease, parsed_job_id
+from chalicelib.domain.jobs import JobKey, JobStatus, parsed_job_id
 from chalicelib.domain.users import UserId
 from tests.api.client import Api
 from tests.events import api_event
-from tests.factories import World
-from tests.fakes import NOON
+from tests.factories import World, make_claim
 
-READS = ["/jobs/{job_id}", "/jobs/{job_id}/status", "/jobs/{job_id}/result"]
+READS = [f"/jobs/{{job_id}}{part}" for part in ("", "/status", "/result", "/events", "/explain")]
+PLENTY = timedelta(minutes=10)
+CHANGES = ["/jobs/{job_id}/cancel", "/jobs/{job_id}/retry"]
+
+
+def computed(api: Api) -> None:
+    """Run the job whose message was sent first."""
+    api.world.execution().execute(api.world.queue.messages[0], time_left=PLENTY, whole_time=PLENTY)
 
 
 def key_of(token: str, job_id: str) -> JobKey:
@@ -51,7 +59,7 @@ def test_a_computed_job_has_its_result_everywhere() -> None:
     api = Api()
     token = api.logged_in()
     job_id = api.submitted(token)
-    api.world.services().execution.execute(api.world.queue.messages[0])
+    computed(api)
     assert api.get(f"/jobs/{job_id}/status", token=token).json == {"status": "SUCCESS"}
     assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "SUCCESS", "result": 14}
     assert api.get(f"/jobs/{job_id}", token=token).json == {
@@ -61,7 +69,9 @@ def test_a_computed_job_has_its_result_everywhere() -> None:
         "status": "SUCCESS",
         "attempt": 1,
         "max_attempts": 3,
+        "timeout_s": 60,
         "created_at": "2026-11-23T12:00:00Z",
+        "run_at": "2026-11-23T12:00:00Z",
         "started_at": "2026-11-23T12:00:00Z",
         "finished_at": "2026-11-23T12:00:00Z",
         "expires_at": "2026-12-23T12:00:00Z",
@@ -76,7 +86,7 @@ def test_a_failed_job_says_why() -> None:
     api = Api()
     token = api.logged_in()
     job_id = api.submitted(token, data=[1e200])
-    api.world.services().execution.execute(api.world.queue.messages[0])
+    computed(api)
     error = {"code": "OPERATION_FAILED", "detail": "the result is beyond the largest float"}
     assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "FAILED", "result": None, "error": error}
     whole = api.get(f"/jobs/{job_id}", token=token).json
@@ -87,8 +97,7 @@ def test_a_running_job_is_in_progress() -> None:
     api = Api()
     token = api.logged_in()
     job_id = api.submitted(token)
-    lease = Lease(token="t", expires_at=NOON + api.world.limits.lease)
-    api.world.jobs.claim(key_of(token, job_id), lease, at=NOON)
+    api.world.jobs.claim(key_of(token, job_id), make_claim("a"))
     assert api.get(f"/jobs/{job_id}/status", token=token).json == {"status": "IN_PROGRESS"}
     assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "IN_PROGRESS", "result": None}
 
@@ -107,22 +116,25 @@ def test_numbers_pass_through_unchanged(operation: str, data: str, result: str) 
     token = api.logged_in()
     body = f'{{"data": {data}, "operation": "{operation}"}}'
     job_id = api.send("POST", "/jobs", body, token=token).json["job_id"]
-    api.world.services().execution.execute(api.world.queue.messages[0])
+    computed(api)
     text = api.get(f"/jobs/{job_id}", token=token).text
     assert f'"data":{data},' in text
     assert f'"result":{result},' in text
 
 
-@pytest.mark.parametrize("path", READS)
-def test_another_users_job_is_answered_as_one_that_never_was(path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"), [*(("GET", path) for path in READS), *(("POST", path) for path in CHANGES)]
+)
+def test_another_users_job_is_answered_as_one_that_never_was(method: str, path: str) -> None:
     api = Api()
     ada, bob = api.logged_in("ada"), api.logged_in("bob")
     job_id = api.submitted(ada)
-    foreign = api.get(path.format(job_id=job_id), token=bob)
+    foreign = api.send(method, path.format(job_id=job_id), token=bob)
     assert foreign.status == 404
     assert foreign.problem["code"] == "NOT_FOUND"
     for no_job in ("01900000-0000-7000-8000-000000000000", "no-id", job_id.upper(), f"{job_id}0"):
-        assert api.get(path.format(job_id=no_job), token=bob) == foreign
+        assert api.send(method, path.format(job_id=no_job), token=bob) == foreign
+    assert [job.status for job in api.world.jobs.all()] == [JobStatus.PENDING]
 
 
 @pytest.mark.parametrize("path", ["/jobs", "/jobsList"])
@@ -177,6 +189,8 @@ def test_the_operations_are_listed_with_their_schemas() -> None:
         "name": "square_sum",
         "description": "Sum of the squares of a list of numbers; 0 for an empty list.",
         "input_schema": {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}},
+        "max_attempts": 3,
+        "timeout_s": 60,
     }
     assert "cube_sum" in operations
 
@@ -193,3 +207,131 @@ def test_every_answer_carries_the_id_of_its_request() -> None:
     event = api_event("GET", "/health")
     assert api.get("/health").headers["X-Request-Id"] == event["requestContext"]["requestId"]
     assert api.get("/jobs").headers["X-Request-Id"] == event["requestContext"]["requestId"]
+
+
+def test_a_job_can_be_delayed_and_bounded_when_it_is_submitted() -> None:
+    api = Api()
+    token = api.logged_in()
+    options = {"delay_s": 90, "max_attempts": 1, "timeout_s": 5, "retention_days": 2}
+    answer = api.post("/jobs", {"data": [1], "operation": "square_sum", **options}, token=token)
+    whole = api.get(f"/jobs/{answer.json['job_id']}", token=token).json
+    assert (whole["run_at"], whole["expires_at"]) == ("2026-11-23T12:01:30Z", "2026-11-25T12:01:30Z")
+    assert (whole["max_attempts"], whole["timeout_s"]) == (1, 5)
+    assert api.world.queue.delays == [timedelta(seconds=90)]
+
+
+@pytest.mark.parametrize("run_at", ["2026-11-23T12:01:30Z", "2026-11-23T13:01:30+01:00"])
+def test_an_instant_to_run_at_may_be_in_any_zone(run_at: str) -> None:
+    api = Api()
+    token = api.logged_in()
+    answer = api.post("/jobs", {"data": [1], "operation": "square_sum", "run_at": run_at}, token=token)
+    assert answer.status == 202
+    assert api.get(f"/jobs/{answer.json['job_id']}", token=token).json["run_at"] == "2026-11-23T12:01:30Z"
+
+
+def test_an_instant_long_past_is_now() -> None:
+    api = Api()
+    token = api.logged_in()
+    body = {"data": [1], "operation": "square_sum", "run_at": "0001-01-01T00:00:00+12:00"}
+    job_id = api.post("/jobs", body, token=token).json["job_id"]
+    assert api.get(f"/jobs/{job_id}", token=token).json["run_at"] == "2026-11-23T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer"),
+    [
+        ({"run_at": "2026-11-23T12:01:30"}, "#/run_at"),
+        ({"run_at": "tomorrow"}, "#/run_at"),
+        ({"run_at": "9999-12-31T23:59:59Z"}, "#/run_at"),
+        ({"run_at": "9999-12-31T23:59:59-12:00"}, "#/run_at"),
+        ({"delay_s": 1.5}, "#/delay_s"),
+        ({"delay_s": "1"}, "#/delay_s"),
+        ({"delay_s": 10**30}, "#/delay_s"),
+        ({"delay_s": 1, "run_at": "2026-11-23T12:01:30Z"}, "#/run_at"),
+        ({"max_attempts": 4}, "#/max_attempts"),
+        ({"timeout_s": 0}, "#/timeout_s"),
+        ({"timeout_s": True}, "#/timeout_s"),
+        ({"retention_days": 1000}, "#/retention_days"),
+    ],
+)
+def test_an_option_that_cannot_be_kept_is_refused(options: dict[str, Any], pointer: str) -> None:
+    api = Api()
+    answer = api.post("/jobs", {"data": [1], "operation": "square_sum", **options}, token=api.logged_in())
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.problem["errors"]] == [pointer]
+    assert not api.world.jobs.all()
+
+
+def test_a_job_is_cancelled_once_and_can_be_retried_by_hand() -> None:
+    api = Api()
+    token = api.logged_in()
+    job_id = api.submitted(token)
+    answer = api.send("POST", f"/jobs/{job_id}/cancel", token=token)
+    assert (answer.status, answer.json) == (202, {"job_id": job_id, "status": "CANCELLED"})
+    assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "CANCELLED", "result": None}
+    again = api.send("POST", f"/jobs/{job_id}/cancel", token=token)
+    assert (again.status, again.problem["code"]) == (409, "CONFLICT")
+
+    answer = api.send("POST", f"/jobs/{job_id}/retry", token=token)
+    assert (answer.status, answer.json) == (202, {"job_id": job_id, "status": "PENDING"})
+    again = api.send("POST", f"/jobs/{job_id}/retry", token=token)
+    assert (again.status, again.problem["code"]) == (409, "CONFLICT")
+    computed(api)
+    assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "SUCCESS", "result": 14}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_finished_job_is_neither_cancelled_nor_retried(change: str) -> None:
+    api = Api()
+    token = api.logged_in()
+    job_id = api.submitted(token)
+    computed(api)
+    answer = api.send("POST", change.format(job_id=job_id), token=token)
+    assert (answer.status, answer.problem["code"]) == (409, "CONFLICT")
+    assert answer.problem["detail"].startswith("the job is SUCCESS; ")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_counts_as_a_submission(change: str) -> None:
+    api = Api(World(submit_quota=1))
+    token = api.logged_in()
+    job_id = api.submitted(token)
+    assert api.send("POST", change.format(job_id=job_id), token=token).status == 429
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [*(("GET", path) for path in READS), *(("POST", path) for path in CHANGES)]
+)
+def test_an_expired_job_is_gone_from_every_call_at_once(method: str, path: str) -> None:
+    api = Api()
+    token = api.logged_in()
+    job_id = api.submitted(token)
+    api.world.clock.advance(days=30)
+    answer = api.send(method, path.format(job_id=job_id), token=token)
+    assert (answer.status, answer.problem["code"]) == (410, "EXPIRED")
+    assert answer.problem["detail"] == "this job was kept until 2026-12-23T12:00:00Z"
+    assert api.get("/jobs", token=token).json == {"jobs": [], "next_cursor": None}
+
+
+def test_the_events_of_a_job_are_told_in_order() -> None:
+    api = Api()
+    token = api.logged_in()
+    job_id = api.submitted(token, data=[1e200])
+    computed(api)
+    at = "2026-11-23T12:00:00Z"
+    assert api.get(f"/jobs/{job_id}/events", token=token).json == {
+        "events": [
+            {"at": at, "transition": "SUBMIT", "attempt": 0, "worker": "api", "reason": None},
+            {"at": at, "transition": "CLAIM", "attempt": 1, "worker": "consumer", "reason": None},
+            {"at": at, "transition": "FAIL", "attempt": 1, "worker": "consumer", "reason": "OPERATION_FAILED"},
+        ]
+    }
+
+
+def test_a_job_explains_itself() -> None:
+    api = Api()
+    token = api.logged_in()
+    job_id = api.submitted(token)
+    answer = api.get(f"/jobs/{job_id}/explain", token=token).json
+    assert answer["status"] == "PENDING"
+    assert answer["explanation"].startswith("The job was accepted at 2026-11-23T12:00:00Z and waits for attempt 1 of 3")

@@ -1,25 +1,37 @@
 """
-The ports, three times over: in memory, on moto, on MiniStack.
+The ports, four times over: in memory, and on each stand-in for AWS: moto, MiniStack, DynamoDB Local.
 
 A contract test takes ``ports`` and runs on each. What threads must prove runs on ``atomic_ports``, without moto, whose
-conditional writes are not atomic. What only an implementation over AWS has, runs on ``aws``.
+conditional writes are not atomic. What only an implementation over AWS has, runs on ``aws``. DynamoDB Local has no
+queues, so its tables come with a queue of MiniStack's.
+
+The last fixtures are of the tests of operations in a real process: ``process`` is one, ``make`` makes others.
 """
 
+import os
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
+import boto3
 import pytest
 from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
+from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.domain.jobs import JobKey
 from chalicelib.ports import JobQueue, JobRepository, RateLimitStore, UserRepository
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
+from tests.contract.operation_process import Make
+from tests.dynamodb_local import VERSION as DYNAMODB_LOCAL_VERSION
 from tests.fakes import (
     InMemoryJobQueue,
     InMemoryJobRepository,
@@ -27,96 +39,190 @@ from tests.fakes import (
     InMemoryUserRepository,
 )
 
+STAND_INS = ("moto", "ministack", "dynamodb-local")
 _numbers = count(1)
+_session = boto3.Session()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what the conformance tests found the stand-ins not to reproduce."""
+    found = [
+        str(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "not reproduced"
+    ]
+    if found:
+        terminalreporter.section("what the stand-ins for AWS do not reproduce")
+        for line in sorted(found):
+            terminalreporter.line(line)
+
+
+class Ports(Protocol):
+    """One implementation of each port, empty, and the messages its queue holds."""
+
+    @property
+    def users(self) -> UserRepository: ...
+    @property
+    def jobs(self) -> JobRepository: ...
+    @property
+    def limits(self) -> RateLimitStore: ...
+    @property
+    def queue(self) -> JobQueue: ...
+    def received(self) -> list[JobKey]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ports:
-    """One implementation of each port, empty, and the messages its queue holds."""
+class MemoryPorts:
+    users: InMemoryUserRepository = field(default_factory=InMemoryUserRepository)
+    jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
+    limits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
+    queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
 
-    users: UserRepository
-    jobs: JobRepository
-    limits: RateLimitStore
-    queue: JobQueue
-    received: Callable[[], list[JobKey]]
+    def received(self) -> list[JobKey]:
+        return list(self.queue.messages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """Clients of something that stands in for AWS."""
+
+    name: str
+    version: str
+    dynamodb: Any
+    sqs: Any
+
+    def new_name(self, prefix: str) -> str:
+        """Return a name that no other test gives to a table or a queue."""
+        return f"{prefix}-{next(_numbers)}"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """Clients, and the tables and the queue of one test."""
+    """Clients, and the tables and the queue of one test, each made when it is first asked for: few need them all."""
 
     dynamodb: Any
     sqs: Any
-    users_table: str
-    jobs_table: str
-    limits_table: str
-    queue_url: str
+    new_name: Callable[[str], str]
+    _made: dict[str, str] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def users_table(self) -> str:
+        return self._once("users", lambda name: create_table(self.dynamodb, "UsersTable", name))
+
+    @property
+    def jobs_table(self) -> str:
+        return self._once("jobs", lambda name: create_table(self.dynamodb, "JobsTable", name))
+
+    @property
+    def limits_table(self) -> str:
+        return self._once("limits", lambda name: create_table(self.dynamodb, "LimitsTable", name))
+
+    @property
+    def queue_url(self) -> str:
+        return self._once("queue", lambda name: create_queue(self.sqs, name))
 
     def ports(self, *, dynamodb: Any = None, sqs: Any = None) -> Ports:
         """The ports over these tables, through the given clients or the ordinary ones."""
-        dynamodb, sqs = dynamodb or self.dynamodb, sqs or self.sqs
-        return Ports(
-            users=DynamoDBUserRepository(lambda: dynamodb, table=self.users_table),
-            jobs=DynamoDBJobRepository(lambda: dynamodb, table=self.jobs_table),
-            limits=DynamoDBRateLimitStore(lambda: dynamodb, table=self.limits_table),
-            queue=SqsJobQueue(lambda: sqs, queue_url=self.queue_url),
-            received=self._received,
-        )
+        return AwsPorts(aws=self, dynamodb=dynamodb or self.dynamodb, sqs=sqs or self.sqs)
 
-    def _received(self) -> list[JobKey]:
-        answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+    def _once(self, prefix: str, make: Callable[[str], str]) -> str:
+        with self._making:  # several threads of a test may be the first to ask
+            if prefix not in self._made:
+                self._made[prefix] = make(self.new_name(prefix))
+            return self._made[prefix]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsPorts:
+    aws: Aws
+    dynamodb: Any
+    sqs: Any
+
+    @property
+    def users(self) -> DynamoDBUserRepository:
+        return DynamoDBUserRepository(lambda: self.dynamodb, table=self.aws.users_table)
+
+    @property
+    def jobs(self) -> DynamoDBJobRepository:
+        return DynamoDBJobRepository(lambda: self.dynamodb, table=self.aws.jobs_table)
+
+    @property
+    def limits(self) -> DynamoDBRateLimitStore:
+        return DynamoDBRateLimitStore(lambda: self.dynamodb, table=self.aws.limits_table)
+
+    @property
+    def queue(self) -> SqsJobQueue:
+        return SqsJobQueue(lambda: self.sqs, queue_url=self.aws.queue_url)
+
+    def received(self) -> list[JobKey]:
+        answer = self.aws.sqs.receive_message(QueueUrl=self.aws.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
         return [from_body(message["Body"]) for message in answer.get("Messages", [])]
 
 
-def _aws(endpoint_url: str | None) -> Aws:
-    dynamodb, sqs = client("dynamodb", endpoint_url), client("sqs", endpoint_url)
-    number = next(_numbers)
-    return Aws(
-        dynamodb=dynamodb,
-        sqs=sqs,
-        users_table=create_table(dynamodb, "UsersTable", f"users-{number}"),
-        jobs_table=create_table(dynamodb, "JobsTable", f"jobs-{number}"),
-        limits_table=create_table(dynamodb, "LimitsTable", f"limits-{number}"),
-        queue_url=create_queue(sqs, f"jobs-{number}"),
-    )
+@contextmanager
+def _one_session() -> Iterator[None]:
+    """Have clients made by the same session, which reads the descriptions of the services once."""
+    before, boto3.DEFAULT_SESSION = boto3.DEFAULT_SESSION, _session
+    try:
+        yield
+    finally:
+        boto3.DEFAULT_SESSION = before
 
 
-def _memory() -> Ports:
-    queue = InMemoryJobQueue()
-    return Ports(
-        users=InMemoryUserRepository(),
-        jobs=InMemoryJobRepository(),
-        limits=InMemoryRateLimitStore(),
-        queue=queue,
-        received=lambda: list(queue.messages),
-    )
+@contextmanager
+def standing_in(name: str, request: pytest.FixtureRequest) -> Iterator[StandIn]:
+    if name == "moto":
+        # In this order: moto forgets the session of the others.
+        with mock_aws(), _one_session():
+            yield StandIn(name=name, version=version("moto"), dynamodb=client("dynamodb"), sqs=client("sqs"))
+        return
+    ministack: str = request.getfixturevalue("ministack")
+    dynamodb_url = ministack if name == "ministack" else request.getfixturevalue("dynamodb_local")
+    with _one_session():
+        yield StandIn(
+            name=name,
+            version=version("ministack") if name == "ministack" else DYNAMODB_LOCAL_VERSION,
+            dynamodb=client("dynamodb", dynamodb_url),
+            sqs=client("sqs", ministack),
+        )
 
 
-@pytest.fixture(params=["moto", "ministack"])
-def aws(request: pytest.FixtureRequest) -> Iterator[Aws]:
-    if request.param == "ministack":
-        yield _aws(request.getfixturevalue("ministack"))
+def _aws(stand_in: StandIn) -> Aws:
+    return Aws(dynamodb=stand_in.dynamodb, sqs=stand_in.sqs, new_name=stand_in.new_name)
+
+
+def _ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
+    if request.param == "memory":
+        yield MemoryPorts()
     else:
-        with mock_aws():
-            yield _aws(None)
+        with standing_in(request.param, request) as stand_in:
+            yield _aws(stand_in).ports()
 
 
-@pytest.fixture(params=["memory", "moto", "ministack"])
+@pytest.fixture(params=STAND_INS)
+def stand_in(request: pytest.FixtureRequest) -> Iterator[StandIn]:
+    with standing_in(request.param, request) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def aws(stand_in: StandIn) -> Aws:
+    return _aws(stand_in)
+
+
+@pytest.fixture(params=["memory", *STAND_INS])
 def ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
-    if request.param == "memory":
-        yield _memory()
-    elif request.param == "ministack":
-        yield _aws(request.getfixturevalue("ministack")).ports()
-    else:
-        with mock_aws():
-            yield _aws(None).ports()
+    yield from _ports(request)
 
 
-@pytest.fixture(params=["memory", "ministack"])
-def atomic_ports(request: pytest.FixtureRequest) -> Ports:
-    if request.param == "memory":
-        return _memory()
-    return _aws(request.getfixturevalue("ministack")).ports()
+@pytest.fixture(params=["memory", *(name for name in STAND_INS if name != "moto")])
+def atomic_ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
+    yield from _ports(request)
 
 
 @pytest.fixture
@@ -130,3 +236,33 @@ def away_ports(aws: Aws) -> Ports:
     """Nothing listens where DynamoDB and SQS should be."""
     url = nowhere()
     return aws.ports(dynamodb=client("dynamodb", url), sqs=client("sqs", url))
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Makes processes that are ended after the test."""
+    made: list[OperationProcess] = []
+
+    def make(**overrides: Any) -> OperationProcess:
+        arguments = {"memory_max_mb": 256, "result_max_bytes": 65536, "package": "tests.operations", **overrides}
+        made.append(OperationProcess(**arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def process(make: Make) -> OperationProcess:
+    return make()
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A pipe that an operation can open by its path, and the end to read from."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield path, reader
+    os.close(reader)

@@ -1,7 +1,10 @@
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from chalicelib.adapters.sqs import from_body
 from chalicelib.domain.errors import Unavailable
 from tests.contract.conftest import Aws, Ports
 from tests.factories import KEY
@@ -25,6 +28,41 @@ def test_a_send_whose_response_was_lost_may_send_twice(lossy_ports: Ports) -> No
     assert set(lossy_ports.received()) == {KEY}
 
 
-def test_without_the_queue_a_send_is_refused(away_ports: Ports) -> None:
+def test_a_message_can_be_delayed(aws: Aws) -> None:
+    aws.ports().queue.send(KEY, delay=timedelta(seconds=1))
+    assert aws.ports().received() == []
+    answer = aws.sqs.receive_message(QueueUrl=aws.queue_url, WaitTimeSeconds=5)
+    assert [from_body(message["Body"]) for message in answer["Messages"]] == [KEY]
+
+
+def test_received_messages_are_deleted_ten_a_call(aws: Aws) -> None:
+    for _ in range(12):
+        aws.ports().queue.send(KEY)
+    received: list[str] = []
+    while len(received) < 12:
+        answer = aws.sqs.receive_message(QueueUrl=aws.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=60)
+        received += [message["ReceiptHandle"] for message in answer["Messages"]]
+    calls: list[int] = []
+    aws.sqs.meta.events.register(
+        "provide-client-params.sqs.DeleteMessageBatch", lambda params, **_: calls.append(len(params["Entries"]))
+    )
+    aws.ports().queue.delete(received)
+    assert calls == [10, 2]
+    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    assert set(aws.sqs.get_queue_attributes(QueueUrl=aws.queue_url, AttributeNames=wanted)["Attributes"].values()) == {
+        "0"
+    }
+
+
+def test_a_message_that_cannot_be_deleted_is_no_error(aws: Aws) -> None:
+    """It comes again, and is settled again."""
+    aws.ports().queue.delete([])
+    aws.ports().queue.send(KEY)
+    (message,) = aws.sqs.receive_message(QueueUrl=aws.queue_url)["Messages"]
+    aws.ports().queue.delete(["no such receipt handle", message["ReceiptHandle"]])
+
+
+@pytest.mark.parametrize(("call", "argument"), [("send", KEY), ("delete", ["receipt"])])
+def test_without_the_queue_every_call_says_so(away_ports: Ports, call: str, argument: Any) -> None:
     with pytest.raises(Unavailable, match="the job queue does not answer"):
-        away_ports.queue.send(KEY)
+        getattr(away_ports.queue, call)(argument)

@@ -28,6 +28,14 @@ def test_users_limits_and_windows_are_counted_apart(ports: Ports) -> None:
                 assert not ports.limits.take(user_id, limit, window)
 
 
+def test_a_block_is_taken_whole_or_not_at_all(ports: Ports) -> None:
+    assert not ports.limits.take(OWNER, LIMIT, WINDOW, permits=4)
+    assert ports.limits.take(OWNER, LIMIT, WINDOW, permits=2)
+    assert not ports.limits.take(OWNER, LIMIT, WINDOW, permits=2)
+    assert ports.limits.take(OWNER, LIMIT, WINDOW)
+    assert not ports.limits.take(OWNER, LIMIT, WINDOW)
+
+
 def test_a_quota_of_nothing_admits_nothing(ports: Ports) -> None:
     assert not ports.limits.take(OWNER, Limit(name="submit", quota=0, window=LIMIT.window), WINDOW)
 

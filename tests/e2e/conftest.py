@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,17 +18,19 @@ import pytest
 from localstack.packaging import package
 from tests.aws import PROJECT
 
+AWS_ENDPOINT = re.compile(r"^AWS endpoint (http://.+)$")
 READY = re.compile(r"^Ready on (http://localhost:\d+)$")
 
 
 class Runner:
-    """The local runner on a free port."""
+    """The local runner of ``project`` on a free port; once it is ready, ``api`` and ``aws_endpoint`` are its URLs."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, project: Path = PROJECT, /, **environment: str) -> None:
+        self.api = self.aws_endpoint = ""
         self.output: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "localstack.run"],
-            cwd=PROJECT,
+            cwd=project,
             env=os.environ | {"PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -39,8 +42,11 @@ class Runner:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output.append(line)
+            if endpoint := AWS_ENDPOINT.match(line):
+                self.aws_endpoint = endpoint[1]
             if ready := READY.match(line):
-                return ready[1]
+                self.api = ready[1]
+                return self.api
         pytest.fail(f"the runner ended with {self.process.wait()}:\n{''.join(self.output)}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -53,13 +59,26 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[str]:
-    """The URL of the product, deployed to an emulator of its own that enforces the functions' policies."""
+def runner() -> Iterator[Runner]:
+    """The product, deployed to an emulator of its own that enforces the functions' policies, and ready."""
     runner = Runner()
     try:
-        yield runner.wait_until_ready()
+        runner.wait_until_ready()
+        yield runner
     finally:
         runner.stop()
+
+
+@pytest.fixture(scope="module")
+def api(runner: Runner) -> str:
+    """The URL of the product."""
+    return runner.api
+
+
+@pytest.fixture(scope="module")
+def aws_endpoint(runner: Runner) -> str:
+    """The URL of the emulator that the product runs on."""
+    return runner.aws_endpoint
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +130,14 @@ def logged_in(api: str, username: str) -> str:
     status, answer = call(api, "POST", "/login", body=credentials)
     assert status == 200
     return str(answer["access_token"])
+
+
+def finished(api: str, job_path: str, token: str, *, patience_s: float = 30) -> Any:
+    """The result of a job, once it is final."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        answer = call(api, "GET", f"{job_path}/result", token=token)[1]
+        if answer["status"] in {"SUCCESS", "FAILED", "CANCELLED"}:
+            return answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)

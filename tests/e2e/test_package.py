@@ -1,5 +1,6 @@
 """What ``chalice package`` makes: the zip, and the template with ours merged in."""
 
+import copy
 import json
 import os
 import re
@@ -16,7 +17,9 @@ import pytest
 
 from chalicelib import operations
 from chalicelib.config import Settings
+from chalicelib.domain.operations import ATTEMPTS_MAX
 from localstack import packaging
+from localstack.checks import template_faults
 from localstack.packaging import (
     TEMPLATE_NAME,
     ZIP_NAME,
@@ -27,6 +30,7 @@ from localstack.packaging import (
     without_dependencies,
 )
 from tests.aws import PROJECT
+from tests.deployment import CONFIG, environment
 
 PACKAGE_MAX_BYTES = 5_000_000
 
@@ -59,6 +63,32 @@ def test_an_operation_that_cannot_be_served_is_not_packaged(tmp_path: Path, monk
     monkeypatch.setattr(operations, "__path__", [*operations.__path__, str(tmp_path)])
     with pytest.raises(PackagingError, match=r"operations\.half\.half must take .* one parameter, data, and annotate"):
         package("local", tmp_path / "package")
+
+
+def test_an_operation_with_a_policy_that_cannot_be_kept_is_not_packaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "endless.py").write_text(
+        "from chalicelib.domain.operations import OperationPolicy\nPOLICY = OperationPolicy(timeout_s=900)\n"
+    )
+    monkeypatch.setattr(operations, "__path__", [*operations.__path__, str(tmp_path)])
+    with pytest.raises(PackagingError, match=r"operations\.endless has a value .*: timeout_s must be .* from 1 to 840"):
+        package("local", tmp_path / "package")
+
+
+def test_an_operation_that_could_never_begin_is_not_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The consumer claims no job that could not end in the time the function has."""
+    (tmp_path / "slow.py").write_text(
+        "from chalicelib.domain.operations import OperationPolicy\n"
+        "POLICY = OperationPolicy(timeout_s=71)\n"
+        "def slow(data: int) -> int:\n    'Wait.'\n    return data\n"
+    )
+    monkeypatch.setattr(operations, "__path__", [*operations.__path__, str(tmp_path)])
+    with pytest.raises(
+        PackagingError, match=r"operation slow could ever begin.* lambda_timeout .* at least 91, not 90"
+    ):
+        package("local", tmp_path / "package")
+    assert not (tmp_path / "package" / TEMPLATE_NAME).exists(), "what does not fit must not be deployed"
 
 
 def test_what_keeps_chalice_from_packaging_is_said_without_a_trace(
@@ -94,26 +124,99 @@ def test_lambda_enters_the_handlers_there_are(template: dict[str, Any]) -> None:
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert handlers == {"APIHandler": "app.app", "Consume": "app.consume"}
+    assert handlers == {
+        "APIHandler": "app.app",
+        "Consume": "app.consume",
+        "DeadLetter": "app.dead_letter",
+        "Sweep": "app.sweep",
+        "Redrive": "app.redrive",
+    }
 
 
-def test_the_timeouts_fit_into_each_other(template: dict[str, Any]) -> None:
-    consume_s = properties(template, "Consume")["Timeout"]
-    lease_s = int(properties(template, "Consume")["Environment"]["Variables"]["JOB_LEASE_S"])
-    visibility_s = properties(template, "JobsQueue")["VisibilityTimeout"]
-    assert properties(template, "APIHandler")["Timeout"] <= 29, "API Gateway waits no longer"
-    assert visibility_s >= 6 * consume_s, "as AWS asks of a queue that drives a function"
-    assert consume_s < lease_s < visibility_s, "a lease outlives its attempt and ends before the message comes back"
+def test_the_api_answers_before_api_gateway_gives_up(template: dict[str, Any]) -> None:
+    assert properties(template, "APIHandler")["Timeout"] <= 29
 
 
-def test_the_queue_drives_the_consumer_one_message_at_a_time(template: dict[str, Any]) -> None:
-    """
-    Of a batch that fails, all messages come back; with one message a batch nothing is computed for another's fault.
-    """
-    (source,) = properties(template, "Consume")["Events"].values()
+def test_a_consumer_has_memory_left_beside_its_operation(template: dict[str, Any]) -> None:
+    """So the operation's process is the one that ends for want of memory, and its job says so."""
+    consume = properties(template, "Consume")
+    operation_mb = int(consume["Environment"]["Variables"]["JOB_MEMORY_MAX_MB"])
+    assert operation_mb + 256 <= consume["MemorySize"]
+
+
+def test_the_template_fits_together(template: dict[str, Any]) -> None:
+    assert template_faults(template, {"any": 70}) == []
+
+
+def changed(template: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy with the one value at ``path``, which is a resource's name and then keys of its properties."""
+    other = copy.deepcopy(template)
+    resource, *keys, last = path.split(".")
+    inner = properties(other, resource)
+    for key in keys:
+        inner = inner[key]
+    inner[last] = value
+    return other
+
+
+CONSUME_MAPPING = "Consume.Events.ConsumeSqsEventSource.Properties"
+DEAD_LETTER_MAPPING = "DeadLetter.Events.DeadLetterSqsEventSource.Properties"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        ("Consume.Timeout", 89, "the lambda_timeout of consume must be at least 90, not 89"),
+        ("Consume.Environment.Variables.JOB_LEASE_MARGIN_S", "16", "must be at least 91, not 90"),
+        (
+            "Redrive.Environment.Variables",
+            {},
+            "environment of Redrive is not right: ACCESS_TOKEN_TTL_S is not set; SUB",
+        ),
+        ("JobsQueue.VisibilityTimeout", 539, "of JobsQueue must be at least 540, 6 times .* of Consume, not 539"),
+        ("JobsDeadLetterQueue.VisibilityTimeout", 359, "of JobsDeadLetterQueue must be at least 360, .* of DeadLetter"),
+        ("Consume.Environment.Variables.PARTIAL_BATCH_RESPONSES", "false", "mapping of Consume has FunctionResponse"),
+        ("DeadLetter.Environment.Variables.PARTIAL_BATCH_RESPONSES", "", "mapping of DeadLetter has FunctionResponse"),
+        (f"{CONSUME_MAPPING}.FunctionResponseTypes", [], "Consume has PARTIAL_BATCH_RESPONSES, but its mapping lacks"),
+        (f"{DEAD_LETTER_MAPPING}.FunctionResponseTypes", None, "DeadLetter has PARTIAL_BATCH_RESPONSES, but its mapp"),
+        (f"{DEAD_LETTER_MAPPING}.BatchSize", 2, "the BatchSize of DeadLetter must be 1"),
+        (f"{CONSUME_MAPPING}.Queue", {"Fn::Sub": "arn:aws:sqs:::jobs"}, "the queue of Consume must be one of"),
+        ("Sweep.Events.SweepEvent.Properties.Schedule", "rate(5 minutes)", r"be rate\(1 minute\), not rate\(5 minut"),
+        ("Sweep.Events", {}, r"schedule of sweep must be rate\(1 minute\), not none"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_said(template: dict[str, Any], path: str, value: Any, fault: str) -> None:
+    (said,) = template_faults(changed(template, path, value), {"any": 70})
+    assert re.search(fault, said), said
+
+
+def test_a_function_that_is_not_there_is_said(template: dict[str, Any]) -> None:
+    other = copy.deepcopy(template)
+    del other["Resources"]["Sweep"]
+    assert template_faults(other, {}) == ["there is no function Sweep; app.py declares it"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "queue", "batch"), [(CONSUME_MAPPING, "JobsQueue", 5), (DEAD_LETTER_MAPPING, "JobsDeadLetterQueue", 1)]
+)
+def test_each_queue_drives_its_function_which_tells_the_messages_that_failed(
+    template: dict[str, Any], mapping: str, queue: str, batch: int
+) -> None:
+    function, _, name, _ = mapping.split(".")
+    source = properties(template, function)["Events"][name]
     assert source["Type"] == "SQS"
-    assert source["Properties"]["Queue"] == {"Fn::Sub": "${JobsQueue.Arn}"}
-    assert source["Properties"]["BatchSize"] == 1
+    assert source["Properties"]["Queue"] == {"Fn::Sub": f"${{{queue}.Arn}}"}
+    assert source["Properties"]["BatchSize"] == batch
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert properties(template, function)["Environment"]["Variables"]["PARTIAL_BATCH_RESPONSES"] == "true"
+
+
+def test_without_the_merged_template_the_consumer_deletes_what_is_done_and_raises() -> None:
+    """
+    ``chalice deploy`` knows no merged template and makes mappings that ask nothing: to answer them loses messages.
+    """
+    assert "PARTIAL_BATCH_RESPONSES" not in json.dumps(CONFIG)
+    assert not Settings.from_env(environment()).partial_batch_responses
 
 
 def test_a_backlog_leaves_the_api_its_share_of_the_accounts_concurrency(template: dict[str, Any]) -> None:
@@ -124,17 +227,19 @@ def test_a_backlog_leaves_the_api_its_share_of_the_accounts_concurrency(template
 def test_what_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
     redrive = properties(template, "JobsQueue")["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["JobsDeadLetterQueue", "Arn"]}
-    attempts = int(properties(template, "Consume")["Environment"]["Variables"]["JOB_MAX_ATTEMPTS"])
-    assert redrive["maxReceiveCount"] > attempts, "every attempt a job has left gets its delivery"
+    assert redrive["maxReceiveCount"] > ATTEMPTS_MAX, "a job may lose a consumer in every attempt it can have"
     kept_s = properties(template, "JobsDeadLetterQueue")["MessageRetentionPeriod"]
     assert kept_s > properties(template, "JobsQueue")["MessageRetentionPeriod"]
 
 
-@pytest.mark.parametrize("function", ["APIHandler", "Consume"])
+@pytest.mark.parametrize("function", ["APIHandler", "Consume", "DeadLetter", "Sweep", "Redrive"])
 def test_every_setting_is_set_and_none_besides(template: dict[str, Any], function: str) -> None:
     own = properties(template, function)["Environment"]["Variables"]
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
-    assert set(own) | set(shared) == {field.name.upper() for field in fields(Settings)} | {"LOG_LEVEL"}
+    needed = {field.name.upper() for field in fields(Settings)} | {"LOG_LEVEL"}
+    if function not in {"Consume", "DeadLetter"}:
+        needed -= {"PARTIAL_BATCH_RESPONSES"}
+    assert set(own) | set(shared) == needed
 
 
 def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -145,26 +250,51 @@ def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                     yield name, statement
 
 
+DEAD_OR_DUE = {
+    ("dynamodb:GetItem", "JobsTable"),
+    ("dynamodb:UpdateItem", "JobsTable"),
+    ("dynamodb:Query", "JobsTable/index/due"),
+    ("sqs:SendMessage", "JobsQueue"),
+}
+"""Finding jobs in the index, and sending them again."""
+
 REACHES = {
     "ApiHandlerRole": {
         ("dynamodb:GetItem", "UsersTable"),
         ("dynamodb:PutItem", "UsersTable"),
-        ("dynamodb:DeleteItem", "JobsTable"),
         ("dynamodb:GetItem", "JobsTable"),
         ("dynamodb:PutItem", "JobsTable"),
         ("dynamodb:Query", "JobsTable"),
+        ("dynamodb:UpdateItem", "JobsTable"),
         ("dynamodb:UpdateItem", "LimitsTable"),
         ("sqs:SendMessage", "JobsQueue"),
         ("ssm:GetParameter", "signing-key"),
     },
     "ConsumeRole": {
+        ("dynamodb:GetItem", "JobsTable"),
         ("dynamodb:UpdateItem", "JobsTable"),
         ("sqs:ReceiveMessage", "JobsQueue"),
         ("sqs:DeleteMessage", "JobsQueue"),
         ("sqs:GetQueueAttributes", "JobsQueue"),
+        ("sqs:SendMessage", "JobsQueue"),
     },
+    "DeadLetterRole": {
+        ("dynamodb:GetItem", "JobsTable"),
+        ("dynamodb:UpdateItem", "JobsTable"),
+        ("sqs:ReceiveMessage", "JobsDeadLetterQueue"),
+        ("sqs:DeleteMessage", "JobsDeadLetterQueue"),
+        ("sqs:GetQueueAttributes", "JobsDeadLetterQueue"),
+    },
+    "SweepRole": DEAD_OR_DUE,
+    "RedriveRole": DEAD_OR_DUE,
 }
-"""What each function may do to what. That it is enough, the walk-through shows: there the emulator enforces it."""
+"""What each function may do to what. That it is enough, the running stack shows: there the emulator enforces it."""
+
+
+RESOURCE = re.compile(
+    r'"(\w+)", "Arn"|\$\{(\w+)\.Arn\}(/index/\w+)|(signing-key|log-group:/aws/lambda/\$\{AWS::StackName\}-\*)'
+)
+"""The part of a statement's resource that names it."""
 
 
 def test_each_function_may_do_what_it_needs_and_no_more(template: dict[str, Any]) -> None:
@@ -174,11 +304,10 @@ def test_each_function_may_do_what_it_needs_and_no_more(template: dict[str, Any]
         resource = json.dumps(statement["Resource"])
         # All log groups of the stack: a group's name carries an id that is not known before.
         assert "*" not in resource.replace("-*", ""), resource
-        named = re.findall(r'"(\w+)", "Arn"|(signing-key|log-group:/aws/lambda/\$\{AWS::StackName\}-\*)', resource)
-        assert len(named) == 1, resource
+        (named,) = RESOURCE.findall(resource)
         for action in statement["Action"]:
             assert "*" not in action
-            reaches.setdefault(role, set()).add((action, "".join(named[0])))
+            reaches.setdefault(role, set()).add((action, "".join(named)))
     logs = "log-group:/aws/lambda/${AWS::StackName}-*"
     for may in reaches.values():
         may -= {(f"logs:{action}", logs) for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")}
@@ -189,7 +318,9 @@ def test_every_aws_call_in_the_code_is_allowed() -> None:
     code = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
     called = {name.title().replace("_", "") for name in re.findall(r"client\.(\w+)\(", code)}
     allowed = {action.partition(":")[2] for may in REACHES.values() for action, _ in may}
-    assert called == allowed - {"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}, "those are the mapping's"
+    # AWS allows the one by the other; receiving and asking are the mapping's calls.
+    called = {{"DeleteMessageBatch": "DeleteMessage"}.get(name, name) for name in called}
+    assert called == allowed - {"ReceiveMessage", "GetQueueAttributes"}
 
 
 def test_nothing_secret_is_in_the_template(packaged: Path) -> None:
@@ -224,12 +355,10 @@ assert answer["statusCode"] == 200, answer
 import argon2, passlib.context, jwt, msgspec, chalicelib.adapters.tokens
 assert all(each.__file__.startswith(sys.argv[1]) for each in (argon2, passlib.context, jwt, msgspec, app))
 """
-    variables = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
-    names = {field.name.upper(): "any" for field in fields(Settings)}
     done = subprocess.run(
         [sys.executable, "-S", "-E", "-B", "-c", script, str(tmp_path)],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], **names, **variables},
+        env={"PATH": os.environ["PATH"], **environment()},
         capture_output=True,
         text=True,
         check=False,

@@ -6,16 +6,14 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
-from typing import Any
 from urllib.parse import urljoin
 
 from tests.aws import PROJECT, nowhere
-from tests.e2e.conftest import call, logged_in, shell
+from tests.e2e.conftest import call, finished, logged_in, shell
 
 
 def test_the_walk_through_of_the_readme_gives_14_and_36(api: str, tmp_path: Path) -> None:
@@ -80,17 +78,6 @@ def test_the_demo_says_when_what_answers_is_no_service() -> None:
     assert "Traceback" not in done.stderr
 
 
-def finished(api: str, job_path: str, token: str) -> Any:
-    """The result of a job, once it is final."""
-    deadline = time.monotonic() + 30
-    while True:
-        answer = call(api, "GET", f"{job_path}/result", token=token)[1]
-        if answer["status"] in {"SUCCESS", "FAILED"}:
-            return answer
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.1)
-
-
 def test_a_job_that_cannot_be_computed_fails_with_its_reason(api: str) -> None:
     token = logged_in(api, "failing")
     _, job = call(api, "POST", "/jobs", body={"data": [1e200], "operation": "square_sum"}, token=token)
@@ -132,10 +119,13 @@ def test_paths_work_with_and_without_the_trailing_slash(api: str) -> None:
         assert status == 202
     job_path = f"/jobs/{job['job_id']}"
     finished(api, job_path, token)
-    for path in ("/jobs", "/jobsList", "/operations", "/health", job_path, f"{job_path}/status", f"{job_path}/result"):
+    parts = [f"{job_path}/{part}" for part in ("status", "result", "events", "explain")]
+    for path in ("/jobs", "/jobsList", "/operations", "/health", job_path, *parts):
         status, answer = call(api, "GET", path, token=token)
         assert status == 200
         assert call(api, "GET", f"{path}/", token=token) == (status, answer)
+    for path in ("cancel", "cancel/", "retry", "retry/"):
+        assert call(api, "POST", f"{job_path}/{path}", token=token)[0] == 409, "it has succeeded"
 
 
 def test_of_two_who_register_at_once_one_wins(api: str) -> None:

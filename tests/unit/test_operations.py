@@ -1,5 +1,6 @@
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from chalicelib import operations
 from chalicelib.domain.errors import InvalidInput, JobFailed
+from chalicelib.domain.operations import OperationPolicy, RunningJob
 from chalicelib.operations.registry import OperationRegistry, TypedOperation
 
 REGISTRY = OperationRegistry(operations)
@@ -28,23 +30,36 @@ def test_the_operations_are_those_there_are_modules_of() -> None:
     assert REGISTRY.find("no_such") is None
 
 
-def test_a_module_put_into_the_package_is_an_operation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the page on adding an operation says it, word for word."""
+@pytest.fixture
+def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperationRegistry]:
+    """The operations of the page on adding an operation, word for word."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "add-an-operation.md").read_text()
-    source = page.partition("```python\n")[2].partition("```")[0]
-    package = tmp_path / "word_operations"
+    sources = [block.partition("```")[0] for block in page.split("```python\n")[1:]]
+    package = tmp_path / "documented_operations"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "word_count.py").write_text(source)
+    for name, source in zip(["word_count", "longest_word"], sources, strict=True):
+        (package / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    registry = OperationRegistry(__import__("word_operations"))
-    word_count = registry.find("word_count")
+    yield OperationRegistry(__import__("documented_operations"))
+    for name in [name for name in sys.modules if name.startswith("documented_operations")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_module_put_into_the_package_is_an_operation(documented: OperationRegistry) -> None:
+    word_count = documented.find("word_count")
     assert word_count is not None
     assert word_count.description == "Number of times each word occurs in a text."
     assert word_count.input_schema == {"type": "string"}
     assert json.loads(word_count.run('"to be or not to be"')) == {"to": 2, "be": 2, "or": 1, "not": 1}
-    for name in [name for name in sys.modules if name.startswith("word_operations")]:
-        monkeypatch.delitem(sys.modules, name)
+
+
+def test_the_documented_policy_and_job_are_as_they_are_described(documented: OperationRegistry) -> None:
+    longest_word = documented.find("longest_word")
+    assert longest_word is not None
+    assert longest_word.policy == OperationPolicy(max_attempts=5, timeout_s=10, final_errors=(UnicodeError,))
+    assert longest_word.run('["to be or not", "that is the question", ""]', AnyJob()) == '"question"'
+    assert longest_word.run('[""]', AnyJob()) == '""'
 
 
 @pytest.mark.parametrize(
@@ -57,6 +72,10 @@ def test_a_module_put_into_the_package_is_an_operation(tmp_path: Path, monkeypat
         ("def probe(data):\n 'Doc.'", "must take exactly one parameter, data, and annotate it and the result"),
         ("def probe(data: int):\n 'Doc.'", "annotate it and the result"),
         ("def probe(data: int, more: int) -> int:\n 'Doc.'", "exactly one parameter"),
+        ("def probe(data: int, job) -> int:\n 'Doc.'", "a second parameter may be job: RunningJob"),
+        ("def probe(job: int, data: int) -> int:\n 'Doc.'", "exactly one parameter, data"),
+        ("def probe(data: int, job: int) -> int:\n 'Doc.'", "must annotate job as .*RunningJob"),
+        ("POLICY = {'timeout_s': 5}\ndef probe(data: int) -> int:\n 'Doc.'", "POLICY must be a .*OperationPolicy"),
         ("def probe(number: int) -> int:\n 'Doc.'", "exactly one parameter, data"),
         ("def probe(data: int) -> int:\n return 1", "needs a docstring"),
         ("def probe(data: int) -> int:\n ' '\n return 1", "needs a docstring"),
@@ -65,6 +84,35 @@ def test_a_module_put_into_the_package_is_an_operation(tmp_path: Path, monkeypat
 def test_a_module_that_is_no_operation_is_told_why(source: str, complaint: str) -> None:
     with pytest.raises(TypeError, match=complaint):
         operation(source)
+
+
+class AnyJob:
+    """A job in its second attempt."""
+
+    attempt = 2
+
+    def is_cancelled(self) -> bool:
+        return False
+
+    def time_left_s(self) -> float:
+        return 1.0
+
+
+def test_a_function_that_asks_for_it_gets_the_job_it_runs_for() -> None:
+    job: RunningJob = AnyJob()
+    source = "from chalicelib.domain.operations import RunningJob\n"
+    asking = operation(source + "def probe(data: int, job: RunningJob) -> int:\n 'Doc.'\n return data + job.attempt")
+    assert asking.run("40", job) == "42"
+    assert asking.input_schema == {"type": "integer"}, "the job is no part of the input"
+    other = operation("def probe(data: int) -> int:\n 'Doc.'\n return data")
+    assert other.run("40", job) == "40"
+
+
+def test_an_operation_says_in_its_module_how_it_is_tried() -> None:
+    source = "def probe(data: int) -> int:\n 'Doc.'\n return data\n"
+    assert operation(source).policy == OperationPolicy()
+    source += "from chalicelib.domain.operations import OperationPolicy\nPOLICY = OperationPolicy(timeout_s=5)"
+    assert operation(source).policy == OperationPolicy(timeout_s=5)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +182,16 @@ def test_the_largest_accepted_integers_have_a_result() -> None:
         ("float('nan')", "no JSON form"),
         ("[float('inf')]", "no JSON form"),
         ("10 ** 5000", "no JSON form"),
+        ("object()", "no JSON form"),
+        ("{(1, 2): 3}", "no JSON form"),
+        ("ENDLESS", "no JSON form"),
     ],
 )
-def test_a_result_that_is_no_number_fails_the_job(result: str, complaint: str) -> None:
-    probe = operation(f"def probe(data: int) -> object:\n 'Doc.'\n return {result}")
+def test_a_result_that_has_no_json_form_fails_the_job(result: str, complaint: str) -> None:
+    """It would have none in another attempt either."""
+    probe = operation(
+        f"ENDLESS = []\nENDLESS.append(ENDLESS)\ndef probe(data: int) -> object:\n 'Doc.'\n return {result}"
+    )
     with pytest.raises(JobFailed, match=complaint):
         probe.run("1")
 

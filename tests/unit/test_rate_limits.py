@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import RateLimited, Unavailable
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.users import UserId
-from chalicelib.services.rate_limiting import RateLimiter
+from chalicelib.services.rate_limiting import REMEMBERED_MAX, RateLimiter
 from tests.factories import OWNER
 from tests.fakes import NOON, FixedClock, InMemoryRateLimitStore
 
@@ -50,6 +50,78 @@ def test_users_and_limits_are_counted_apart() -> None:
         limiter.admit(user_id, LIMIT)
         limiter.admit(user_id, LIMIT)
         limiter.admit(user_id, other_limit)
+
+
+BLOCKS = Limit(name="read", quota=25, window=LIMIT.window, block=10)
+
+
+def test_permits_are_taken_in_blocks_and_the_rest_one_by_one() -> None:
+    store = InMemoryRateLimitStore()
+    limiter = RateLimiter(store, FixedClock())
+    calls = []
+    for _ in range(25):
+        limiter.admit(OWNER, BLOCKS)
+        calls.append(store.calls)
+    assert calls[:20] == [1] * 10 + [2] * 10
+    assert calls[20:] == [4, 6, 8, 10, 12], "a block that has no room, then one permit"
+    with pytest.raises(RateLimited):
+        limiter.admit(OWNER, BLOCKS)
+
+
+def test_containers_together_never_admit_more_than_the_quota() -> None:
+    store = InMemoryRateLimitStore()
+    containers = [RateLimiter(store, FixedClock()) for _ in range(4)]
+    admitted = 0
+    for _ in range(20):
+        for container in containers:
+            try:
+                container.admit(OWNER, BLOCKS)
+            except RateLimited:
+                continue
+            admitted += 1
+    assert admitted == 25
+
+
+def test_a_window_that_is_spent_is_not_asked_again() -> None:
+    clock, store = FixedClock(), InMemoryRateLimitStore()
+    limiter = RateLimiter(store, clock)
+    for _ in range(2):
+        limiter.admit(OWNER, LIMIT)
+    for _ in range(5):
+        with pytest.raises(RateLimited):
+            limiter.admit(OWNER, LIMIT)
+    assert store.calls == 3, "a denial costs nothing once it is known"
+    clock.advance(minutes=1)
+    limiter.admit(OWNER, LIMIT)
+
+
+def test_permits_of_one_window_are_worth_nothing_in_the_next() -> None:
+    clock, store = FixedClock(), InMemoryRateLimitStore()
+    limiter = RateLimiter(store, clock)
+    limiter.admit(OWNER, BLOCKS)
+    clock.advance(minutes=1)
+    limiter.admit(OWNER, BLOCKS)
+    assert store.calls == 2
+
+
+def test_permits_are_one_users() -> None:
+    store = InMemoryRateLimitStore()
+    limiter = RateLimiter(store, FixedClock())
+    limiter.admit(OWNER, BLOCKS)
+    limiter.admit(UserId("another"), BLOCKS)
+    assert store.calls == 2
+
+
+def test_a_container_forgets_the_permits_it_has_kept_longest() -> None:
+    store = InMemoryRateLimitStore()
+    limiter = RateLimiter(store, FixedClock())
+    users = [UserId(f"user-{number}") for number in range(REMEMBERED_MAX + 1)]
+    for user_id in users:
+        limiter.admit(user_id, BLOCKS)
+    limiter.admit(users[-1], BLOCKS)
+    assert store.calls == len(users)
+    limiter.admit(users[0], BLOCKS)
+    assert store.calls == len(users) + 1
 
 
 def test_without_its_store_nothing_is_admitted() -> None:

@@ -5,21 +5,32 @@ Instants are epoch milliseconds, but for ``expires_at_epoch_s``, which DynamoDB'
 are JSON text: DynamoDB's own numbers end at 38 digits.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.adapters.dynamodb.keys import job_key, user_key
-from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus, Lease
+from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, EPOCH, job_key, shard_value, user_key
+from chalicelib.domain.delivery import shard
+from chalicelib.domain.jobs import (
+    FINAL,
+    MOVES_ATTEMPT_ON,
+    Job,
+    JobError,
+    JobEvent,
+    JobId,
+    JobKey,
+    JobStatus,
+    Transition,
+)
 from chalicelib.domain.users import User, UserId
+from chalicelib.ports import DueJob
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from chalicelib.adapters.dynamodb.keys import Item
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -31,6 +42,11 @@ def number(value: int) -> "AttributeValueTypeDef":
 def text(value: str) -> "AttributeValueTypeDef":
     """Return a string as an attribute value."""
     return {"S": value}
+
+
+def duration_ms(duration: timedelta) -> "AttributeValueTypeDef":
+    """Return a length of time in whole milliseconds."""
+    return number(duration // MILLISECOND)
 
 
 def epoch_ms(at: datetime) -> "AttributeValueTypeDef":
@@ -68,24 +84,39 @@ def from_user_item(item: "Mapping[str, AttributeValueTypeDef]") -> User:
     )
 
 
+def event_value(event: JobEvent) -> "AttributeValueTypeDef":
+    """Return one event of a job's log, without the attempt, which follows from the row's."""
+    value = {"at_epoch_ms": epoch_ms(event.at), "transition": text(event.transition), "worker": text(event.worker)}
+    return {"M": value if event.reason is None else value | {"reason": text(event.reason)}}
+
+
 def to_job_item(job: Job) -> "Item":
-    """Return the item of a job; what it does not have yet is left out."""
+    """Return the item of a job; what it does not have, or not any more, is left out."""
     item = job_key(job.key) | {
         "operation": text(job.operation),
         "data": text(job.data_json),
         "status": text(job.status),
+        "token": text(job.token),
         "attempt": number(job.attempt),
+        "last_attempt": number(job.last_attempt),
         "max_attempts": number(job.max_attempts),
+        "timeout_ms": duration_ms(job.timeout),
+        "retention_s": number(int(job.retention.total_seconds())),
         "created_at_epoch_ms": epoch_ms(job.created_at),
+        "run_at_epoch_ms": epoch_ms(job.run_at),
         "expires_at_epoch_s": epoch_s(job.expires_at),
+        "events": {"L": [event_value(event) for event in job.events]},
     }
+    indexed = _indexed(job)
+    if indexed is not None:
+        shard, due_at = indexed
+        item |= {"due_shard": text(shard), "due_at_epoch_ms": epoch_ms(due_at)}
     if job.started_at is not None:
         item["started_at_epoch_ms"] = epoch_ms(job.started_at)
     if job.finished_at is not None:
         item["finished_at_epoch_ms"] = epoch_ms(job.finished_at)
-    if job.lease is not None:
-        item["lease_token"] = text(job.lease.token)
-        item["lease_expires_at_epoch_ms"] = epoch_ms(job.lease.expires_at)
+    if job.lease_expires_at is not None:
+        item["lease_expires_at_epoch_ms"] = epoch_ms(job.lease_expires_at)
     if job.result_json is not None:
         item["result"] = text(job.result_json)
     if job.error is not None:
@@ -96,23 +127,69 @@ def to_job_item(job: Job) -> "Item":
 def from_job_item(item: "Mapping[str, AttributeValueTypeDef]") -> Job:
     """Return the job of an item."""
     error = item["error"]["M"] if "error" in item else None
+    status = JobStatus(item["status"]["S"])
+    attempt = int(item["attempt"]["N"])
     return Job(
         key=JobKey(owner_id=UserId(item["owner_id"]["S"]), job_id=JobId(item["job_id"]["S"])),
         operation=item["operation"]["S"],
         data_json=item["data"]["S"],
-        status=JobStatus(item["status"]["S"]),
-        attempt=int(item["attempt"]["N"]),
+        status=status,
+        token=item["token"]["S"],
+        attempt=attempt,
+        last_attempt=int(item["last_attempt"]["N"]),
         max_attempts=int(item["max_attempts"]["N"]),
+        timeout=int(item["timeout_ms"]["N"]) * MILLISECOND,
+        retention=timedelta(seconds=int(item["retention_s"]["N"])),
         created_at=_instant(item["created_at_epoch_ms"]),
+        run_at=_instant(item["run_at_epoch_ms"]),
+        due_at=None if status in FINAL else _instant(item["due_at_epoch_ms"]),
         expires_at=EPOCH + timedelta(seconds=int(item["expires_at_epoch_s"]["N"])),
         started_at=_instant(item["started_at_epoch_ms"]) if "started_at_epoch_ms" in item else None,
         finished_at=_instant(item["finished_at_epoch_ms"]) if "finished_at_epoch_ms" in item else None,
-        lease=Lease(token=item["lease_token"]["S"], expires_at=_instant(item["lease_expires_at_epoch_ms"]))
-        if "lease_token" in item
-        else None,
+        lease_expires_at=_instant(item["lease_expires_at_epoch_ms"]) if "lease_expires_at_epoch_ms" in item else None,
         result_json=item["result"]["S"] if "result" in item else None,
         error=JobError(code=error["code"]["S"], detail=error["detail"]["S"]) if error else None,
+        events=_events(item["events"]["L"], attempt),
     )
+
+
+def from_due_item(item: "Mapping[str, AttributeValueTypeDef]") -> DueJob:
+    """Return an entry of the index of due jobs."""
+    key = JobKey(owner_id=UserId(item["owner_id"]["S"]), job_id=JobId(item["job_id"]["S"]))
+    return DueJob(key=key, due_at=_instant(item["due_at_epoch_ms"]))
+
+
+def _indexed(job: Job) -> tuple[str, datetime] | None:
+    """Return where the index of due jobs has the job, ``None`` for one that nothing is to be done about."""
+    if job.due_at is not None:
+        return shard_value(shard(job.key.job_id)), job.due_at
+    if job.is_dead and job.finished_at is not None:
+        return DEAD_SHARD, job.finished_at
+    return None
+
+
+def _events(values: "Sequence[AttributeValueTypeDef]", attempt: int) -> tuple[JobEvent, ...]:
+    """
+    Return a job's log.
+
+    The attempt of each event is counted back from the row's, which the last one left. A long log lacks events behind
+    its first, the submission, whose attempt is none.
+    """
+    events: list[JobEvent] = []
+    for value in reversed(values):
+        stored = value["M"]
+        transition = Transition(stored["transition"]["S"])
+        event = JobEvent(
+            at=_instant(stored["at_epoch_ms"]),
+            transition=transition,
+            attempt=0 if transition is Transition.SUBMIT else attempt,
+            worker=stored["worker"]["S"],
+            reason=stored["reason"]["S"] if "reason" in stored else None,
+        )
+        events.append(event)
+        if transition in MOVES_ATTEMPT_ON:
+            attempt -= 1
+    return tuple(reversed(events))
 
 
 def _instant(value: "AttributeValueTypeDef") -> datetime:

@@ -1,48 +1,56 @@
-"""The jobs table. Each transition is one conditional write, named as in `chalicelib.domain.jobs`."""
+"""The jobs table. Each transition is one conditional write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
-from chalicelib.adapters.dynamodb.items import epoch_ms, error_value, from_job_item, number, text, to_job_item
-from chalicelib.adapters.dynamodb.keys import job_key
+from chalicelib.adapters.dynamodb.items import (
+    duration_ms,
+    epoch_ms,
+    event_value,
+    from_due_item,
+    from_job_item,
+    number,
+    text,
+    to_job_item,
+)
+from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, DUE_INDEX, EPOCH, due_key, job_key, shard_value
 from chalicelib.domain.errors import ConcurrentUpdate
-from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus, Lease
+from chalicelib.domain.jobs import DUE_TOLERANCE, Claim, Job, JobEvent, JobId, JobKey, JobStatus, Transition
 from chalicelib.domain.users import UserId
-from chalicelib.ports import JobPage
+from chalicelib.ports import DueJob, JobPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 IS_NEW = "attribute_not_exists(job_id)"
 """Ids are random, so an item already there is this very job, put by a call whose response was lost."""
 
-IS_UNTOUCHED = "#status = :pending AND #attempt = :zero"
-"""No attempt has begun; a job that a consumer has seen is never taken back."""
-
 IS_CLAIMABLE = (
-    "(#status = :pending OR (#status = :in_progress AND #lease_expires_at <= :now)) AND #attempt < #max_attempts"
+    "(#status = :pending AND #run_at_epoch_ms <= :due"
+    " OR #status = :in_progress AND #lease_expires_at_epoch_ms <= :now)"
+    " AND #attempt < #last_attempt AND #timeout_ms <= :time_left AND #expires_at_epoch_s > :now_s"
 )
-"""Waiting, or left by an attempt whose lease ran out; and attempts left. Also false when there is no such item."""
+"""`Job.is_claimable`: due, or left by an attempt whose lease ran out. Also false when there is no such item."""
 
-IS_HELD_BY_US = "#status = :in_progress AND #attempt = :attempt AND #lease_token = :token"
-"""The fence: a later claim changes attempt and token, so an earlier attempt that wakes up can write nothing."""
+CLAIMED = (
+    "SET #status = :in_progress, #token = :token, #lease_expires_at_epoch_ms = :lease_base + #timeout_ms,"
+    " #started_at_epoch_ms = if_not_exists(#started_at_epoch_ms, :now), #events = list_append(#events, :events)"
+    " ADD #attempt :one"
+)
+"""`Job.claimed`. Writes no attribute of the index of due jobs, which would cost as much again."""
 
-NAMES = {
-    "#attempt": "attempt",
-    "#error": "error",
-    "#finished_at": "finished_at_epoch_ms",
-    "#lease_expires_at": "lease_expires_at_epoch_ms",
-    "#lease_token": "lease_token",
-    "#max_attempts": "max_attempts",
-    "#result": "result",
-    "#started_at": "started_at_epoch_ms",
-    "#status": "status",
-}
-"""Placeholders for every attribute that a transition names; some are reserved words of DynamoDB."""
+IS_UNCHANGED = "#status = :was_status AND #attempt = :was_attempt AND #token = :was_token"
+"""
+`Job.is_unchanged_since`: the fence. Every transition changes the token, so one that began from an older row, such as
+the end of an attempt that lost its lease, can write nothing.
+"""
+
+IS_DUE_AS_SEEN = "#due_at_epoch_ms = :seen"
+"""The sweep puts off only the look that it took; a job that has since ended has none to put off."""
 
 
 class DynamoDBJobRepository:
@@ -60,22 +68,6 @@ class DynamoDBJobRepository:
                 client.put_item(TableName=self._table, Item=to_job_item(job), ConditionExpression=IS_NEW)
         except ConditionRefused:
             return
-
-    def withdraw(self, key: JobKey) -> None:
-        """Remove a job that no consumer has touched, or raise `ConcurrentUpdate`."""
-        client = self._client()
-        try:
-            with conditional_write("jobs"):
-                client.delete_item(
-                    TableName=self._table,
-                    Key=job_key(key),
-                    ConditionExpression=IS_UNTOUCHED,
-                    ExpressionAttributeNames=_names_in(IS_UNTOUCHED),
-                    ExpressionAttributeValues={":pending": text(JobStatus.PENDING), ":zero": number(0)},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ConditionRefused as refused:
-            raise ConcurrentUpdate(_found(refused)) from refused
 
     def get(self, key: JobKey) -> Job | None:
         """Return the job as last written, or ``None``."""
@@ -106,27 +98,30 @@ class DynamoDBJobRepository:
             next_after=JobId(last["job_id"]["S"]) if last else None,
         )
 
-    def claim(self, key: JobKey, lease: Lease, *, at: datetime) -> Job:
+    def claim(self, key: JobKey, claim: Claim) -> Job:
         """Begin the next attempt, or raise `ConcurrentUpdate`."""
         client = self._client()
-        update = (
-            "SET #status = :in_progress, #lease_token = :token, #lease_expires_at = :lease_expires_at,"
-            " #started_at = if_not_exists(#started_at, :now) ADD #attempt :one"
-        )
+        act = claim.act
+        # The log derives the attempt of each event from the row's, which a claim does not know.
+        event = JobEvent(at=act.at, transition=Transition.CLAIM, attempt=0, worker=act.worker)
         try:
             with conditional_write("jobs"):
                 answer = client.update_item(
                     TableName=self._table,
                     Key=job_key(key),
-                    UpdateExpression=update,
+                    UpdateExpression=CLAIMED,
                     ConditionExpression=IS_CLAIMABLE,
-                    ExpressionAttributeNames=_names_in(update, IS_CLAIMABLE),
+                    ExpressionAttributeNames=_names_in(CLAIMED, IS_CLAIMABLE),
                     ExpressionAttributeValues={
                         ":pending": text(JobStatus.PENDING),
                         ":in_progress": text(JobStatus.IN_PROGRESS),
-                        ":token": text(lease.token),
-                        ":lease_expires_at": epoch_ms(lease.expires_at),
-                        ":now": epoch_ms(at),
+                        ":token": text(act.token),
+                        ":due": epoch_ms(act.at + DUE_TOLERANCE),
+                        ":now": epoch_ms(act.at),
+                        ":now_s": number(int((act.at - EPOCH).total_seconds())),
+                        ":lease_base": epoch_ms(act.at + claim.lease_margin),
+                        ":time_left": duration_ms(claim.time_left),
+                        ":events": {"L": [event_value(event)]},
                         ":one": number(1),
                     },
                     ReturnValues="ALL_NEW",
@@ -134,59 +129,83 @@ class DynamoDBJobRepository:
                 )
         except ConditionRefused as refused:
             found = _found(refused)
-            if found is not None and found.status is JobStatus.IN_PROGRESS and found.lease == lease:
+            if found is not None and found.token == act.token:
                 return found  # our own claim, whose first response was lost
             raise ConcurrentUpdate(found) from refused
         return from_job_item(answer["Attributes"])
 
-    def finish(self, job: Job, result_json: str, *, at: datetime) -> None:
-        """End a job with its result, or raise `ConcurrentUpdate`."""
-        self._end(job, JobStatus.SUCCESS, "#result", text(result_json), at=at)
-
-    def fail(self, job: Job, error: JobError, *, at: datetime) -> None:
-        """End a job with an error, or raise `ConcurrentUpdate`."""
-        self._end(job, JobStatus.FAILED, "#error", error_value(error), at=at)
-
-    def _end(
-        self, job: Job, status: JobStatus, attribute: str, value: "AttributeValueTypeDef", *, at: datetime
-    ) -> None:
-        """
-        Write a final state. The lease's token stays, so a repeated call after a lost response knows its own work.
-
-        Raises:
-            ConcurrentUpdate: Another attempt holds the job or has ended it.
-        """
-        if job.lease is None:
-            raise ConcurrentUpdate(job)
+    def advance(self, seen: Job, to: Job) -> None:
+        """Write what a transition has made of ``seen``, or raise `ConcurrentUpdate`. Sends only what has changed."""
         client = self._client()
-        update = f"SET #status = :status, {attribute} = :value, #finished_at = :now"
+        before, after = to_job_item(seen), to_job_item(to)
+        changed = {name: value for name, value in after.items() if before.get(name) != value}
+        removed = before.keys() - after.keys()
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
+        if removed:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in sorted(removed))
         try:
             with conditional_write("jobs"):
                 client.update_item(
                     TableName=self._table,
-                    Key=job_key(job.key),
+                    Key=job_key(to.key),
                     UpdateExpression=update,
-                    ConditionExpression=IS_HELD_BY_US,
-                    ExpressionAttributeNames=_names_in(update, IS_HELD_BY_US),
+                    ConditionExpression=IS_UNCHANGED,
+                    ExpressionAttributeNames=_names_in(update, IS_UNCHANGED),
                     ExpressionAttributeValues={
-                        ":in_progress": text(JobStatus.IN_PROGRESS),
-                        ":attempt": number(job.attempt),
-                        ":token": text(job.lease.token),
-                        ":status": text(status),
-                        ":value": value,
-                        ":now": epoch_ms(at),
-                    },
+                        ":was_status": text(seen.status),
+                        ":was_attempt": number(seen.attempt),
+                        ":was_token": text(seen.token),
+                    }
+                    | {f":{name}": value for name, value in changed.items()},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except ConditionRefused as refused:
             found = _found(refused)
-            if (
-                found is not None
-                and found.status is status
-                and found.is_held_by(attempt=job.attempt, token=job.lease.token)
-            ):
-                return  # our own write, whose first response was lost
-            raise ConcurrentUpdate(found) from refused
+            if found is None or found.token != to.token:
+                raise ConcurrentUpdate(found) from refused
+            # else our own write, whose first response was lost
+
+    def due(self, shard: int, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
+        """Return a page of one shard's due jobs."""
+        return self._indexed(shard_value(shard), at, limit, after)
+
+    def dead(self, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
+        """Return a page of the dead jobs."""
+        return self._indexed(DEAD_SHARD, at, limit, after)
+
+    def look_again(self, seen: DueJob, *, at: datetime) -> None:
+        """Put the sweep's next look off."""
+        client = self._client()
+        update = "SET #due_at_epoch_ms = :at"
+        try:
+            with conditional_write("jobs"):
+                client.update_item(
+                    TableName=self._table,
+                    Key=job_key(seen.key),
+                    UpdateExpression=update,
+                    ConditionExpression=IS_DUE_AS_SEEN,
+                    ExpressionAttributeNames=_names_in(update, IS_DUE_AS_SEEN),
+                    ExpressionAttributeValues={":at": epoch_ms(at), ":seen": epoch_ms(seen.due_at)},
+                )
+        except ConditionRefused:
+            return
+
+    def _indexed(self, shard: str, at: datetime, limit: int, after: DueJob | None) -> Sequence[DueJob]:
+        client = self._client()
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": "due_shard = :shard AND due_at_epoch_ms <= :at",
+            "ExpressionAttributeValues": {":shard": text(shard), ":at": epoch_ms(at)},
+            # No index can be read consistently; what it shows is only where to look.
+            "ConsistentRead": False,
+            "Limit": limit,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = due_key(after, shard)
+        with unavailable_when_away("the jobs table"):
+            answer = client.query(**query)
+        return [from_due_item(item) for item in answer["Items"]]
 
 
 def _found(refused: ConditionRefused) -> Job | None:
@@ -194,7 +213,6 @@ def _found(refused: ConditionRefused) -> Job | None:
 
 
 def _names_in(*expressions: str) -> Mapping[str, str]:
-    """Return the placeholders that occur; DynamoDB refuses unused ones."""
-    return {
-        placeholder: name for placeholder, name in NAMES.items() if any(placeholder in each for each in expressions)
-    }
+    """Return the placeholders that occur, each for the attribute of its name; some are reserved words of DynamoDB."""
+    words: Iterable[str] = " ".join(expressions).replace("(", " ").replace(")", " ").replace(",", " ").split()
+    return {word: word[1:] for word in words if word.startswith("#")}

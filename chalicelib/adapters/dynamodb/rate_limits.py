@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-QUOTA_IS_LEFT = "attribute_not_exists(hits) OR hits < :quota"
+HAS_ROOM = "attribute_not_exists(hits) OR hits <= :room"
 """DynamoDB evaluates and counts in one step, so simultaneous requests cannot pass together."""
 
 
@@ -24,9 +24,9 @@ class DynamoDBRateLimitStore:
         self._client = client
         self._table = table
 
-    def take(self, user_id: UserId, limit: Limit, window: Window) -> bool:
-        """Count one request, unless the quota is spent."""
-        if limit.quota < 1:
+    def take(self, user_id: UserId, limit: Limit, window: Window, *, permits: int = 1) -> bool:
+        """Count requests, unless the quota has no room for all of them."""
+        if permits > limit.quota:
             return False
         client = self._client()
         try:
@@ -34,11 +34,11 @@ class DynamoDBRateLimitStore:
                 client.update_item(
                     TableName=self._table,
                     Key=limit_key(user_id, limit, window),
-                    UpdateExpression="SET expires_at_epoch_s = :expires ADD hits :one",
-                    ConditionExpression=QUOTA_IS_LEFT,
+                    UpdateExpression="SET expires_at_epoch_s = :expires ADD hits :permits",
+                    ConditionExpression=HAS_ROOM,
                     ExpressionAttributeValues={
-                        ":one": number(1),
-                        ":quota": number(limit.quota),
+                        ":permits": number(permits),
+                        ":room": number(limit.quota - permits),
                         ":expires": epoch_s(window.ends_at),
                     },
                 )

@@ -1,0 +1,134 @@
+"""
+What must hold between the parts of the rendered template, and no other tool looks at.
+
+A number or a flag of one file that does not fit another's deploys without a word; then messages are lost, or jobs never
+begin. ``chalicelib/consumer.py`` and ``docs/design.md`` say how the parts play together.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from chalicelib.config import ConfigurationError, Settings
+
+START_S = 5
+"""What a cold container may use up of its function's time before it asks how much is left for its first job."""
+
+VISIBILITY_IN_TIMEOUTS = 6
+"""AWS asks this of a queue that drives a function, so that a batch it could not take at once is not delivered twice."""
+
+VISIBILITY_DEFAULT_S = 30
+"""Of a queue whose template says nothing else."""
+
+SWEEP_SCHEDULE = "rate(1 minute)"
+"""`chalicelib.domain.delivery.SENT_AHEAD` counts on two sweeps in two minutes."""
+
+FUNCTIONS = ("Consume", "DeadLetter", "Sweep")
+"""Those that events drive, by the names of their resources, which ``.chalice/resources.json`` uses too."""
+
+
+def template_faults(template: dict[str, Any], timeouts_s: dict[str, int]) -> list[str]:
+    """
+    Return what is wrong with a rendered template, each fault as a sentence that says what to change; empty when fit.
+
+    ``timeouts_s`` is how long an attempt of each operation may take, by the operation's name.
+    """
+    functions = {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource.get("Type") == "AWS::Serverless::Function"
+    }
+    missing = [name for name in FUNCTIONS if name not in functions]
+    if missing:
+        return [f"there is no function {name}; app.py declares it" for name in missing]
+    if incomplete := [*_faults_of_environments(template, functions)]:
+        return incomplete
+    return [
+        *_jobs_that_cannot_begin(template, functions["Consume"], timeouts_s),
+        *_faults_of_queues(template, functions),
+        *_faults_of_the_sweep(functions["Sweep"]),
+    ]
+
+
+def _faults_of_environments(template: dict[str, Any], functions: dict[str, Any]) -> Iterator[str]:
+    for name, function in functions.items():
+        variables = _variables(template, function)
+        # What is no text, such as the name of a table, CloudFormation fills in.
+        known = {each: value if isinstance(value, str) else "named later" for each, value in variables.items()}
+        try:
+            Settings.from_env(known)
+        except ConfigurationError as wrong:
+            yield f"the environment of {name} is not right: {wrong}"
+
+
+def _jobs_that_cannot_begin(
+    template: dict[str, Any], consume: dict[str, Any], timeouts_s: dict[str, int]
+) -> Iterator[str]:
+    """A consumer claims no job that could not end, lease margin included, in the time that is left to it."""
+    margin_s = int(_variables(template, consume)["JOB_LEASE_MARGIN_S"])
+    for operation, timeout_s in timeouts_s.items():
+        needed_s = timeout_s + margin_s + START_S
+        if consume["Timeout"] < needed_s:
+            yield (
+                f"no job of the operation {operation} could ever begin: its attempts take up to {timeout_s} s, so with"
+                f" JOB_LEASE_MARGIN_S ({margin_s}) and {START_S} s to start, the lambda_timeout of consume must be at"
+                f" least {needed_s}, not {consume['Timeout']}"
+            )
+
+
+def _faults_of_queues(template: dict[str, Any], functions: dict[str, Any]) -> Iterator[str]:
+    for name, function in functions.items():
+        for event in function.get("Events", {}).values():
+            if event["Type"] == "SQS":
+                yield from _faults_of_queue(template, name, function, event["Properties"])
+
+
+def _faults_of_queue(
+    template: dict[str, Any], name: str, function: dict[str, Any], mapping: dict[str, Any]
+) -> Iterator[str]:
+    queue = _queue(mapping)
+    if queue not in template["Resources"]:
+        yield f"the queue of {name} must be one of .chalice/resources.json, as {{'Fn::Sub': '${{JobsQueue.Arn}}'}} is"
+        return
+    visibility_s = template["Resources"][queue].get("Properties", {}).get("VisibilityTimeout", VISIBILITY_DEFAULT_S)
+    needed_s = VISIBILITY_IN_TIMEOUTS * function["Timeout"]
+    if visibility_s < needed_s:
+        yield (
+            f"the VisibilityTimeout of {queue} must be at least {needed_s}, {VISIBILITY_IN_TIMEOUTS} times the"
+            f" lambda_timeout of {name}, not {visibility_s}"
+        )
+    variables = _variables(template, function)
+    answers = variables.get("PARTIAL_BATCH_RESPONSES") == "true"
+    asked = mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
+    if answers and not asked:
+        yield (
+            f"{name} has PARTIAL_BATCH_RESPONSES, but its mapping lacks FunctionResponseTypes"
+            f" [ReportBatchItemFailures]: Lambda would delete the messages that failed"
+        )
+    if asked and not answers:
+        yield (
+            f"the mapping of {name} has FunctionResponseTypes, but its environment lacks PARTIAL_BATCH_RESPONSES:"
+            f" for one message that failed, all of its batch would come back"
+        )
+    if variables["JOBS_QUEUE_URL"] != {"Ref": queue} and mapping.get("BatchSize") != 1:
+        yield (
+            f"the BatchSize of {name} must be 1: where the mapping does not ask which messages failed, the others are"
+            f" deleted from the queue of JOBS_QUEUE_URL, which {queue} is not"
+        )
+
+
+def _faults_of_the_sweep(sweep: dict[str, Any]) -> Iterator[str]:
+    schedules = [event["Properties"].get("Schedule") for event in sweep.get("Events", {}).values()]
+    if schedules != [SWEEP_SCHEDULE]:
+        yield f"the schedule of sweep must be {SWEEP_SCHEDULE}, not {', '.join(map(str, schedules)) or 'none'}"
+
+
+def _queue(mapping: dict[str, Any]) -> str:
+    """Return the resource that a mapping names by its ARN, as Chalice's merged templates must."""
+    named = re.fullmatch(r"\$\{(\w+)\.Arn\}", str(mapping["Queue"].get("Fn::Sub")))
+    return named[1] if named else ""
+
+
+def _variables(template: dict[str, Any], function: dict[str, Any]) -> dict[str, Any]:
+    """Return the whole environment of a function."""
+    return {**template["Globals"]["Function"]["Environment"]["Variables"], **function["Environment"]["Variables"]}

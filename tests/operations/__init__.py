@@ -1,0 +1,1 @@
+"""Operations for the tests of the process that runs them."""
