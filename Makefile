@@ -1,11 +1,14 @@
 # Every target works on a fresh clone with Python 3.11 or newer: it makes .venv and installs what it needs first.
 PYTHON ?= python3
 PORT ?= 8000
+SCHEDULES ?= 20000
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STAGE ?= local
 export PORT
+export SEED
 export PYTHONDONTWRITEBYTECODE := 1
 
 # pip's many lines as one that counts; its errors as they are.
@@ -13,7 +16,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
   /^Installing collected/ {print "; now unpacking them"; fflush()} /^ERROR/ {printf "\n%s\n", $$0; fflush()}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo redrive test test-fast lint format check package lock clean
+.PHONY: help setup run demo redrive test test-fast simulate mutants lint format check package lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +49,12 @@ test: $(INSTALLED) ## Run all tests, with coverage; with Java and npm, on Dynamo
 test-fast: $(INSTALLED) ## Run the quick tests: unit and API
 	@$(BIN)/python -m pytest tests/unit tests/api
 
+simulate: $(INSTALLED) ## Run the product under SCHEDULES=20000 fault schedules from SEED=1 on (TRACE=1 prints the first)
+	@$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED) $(if $(TRACE),--trace)
+
+mutants: $(INSTALLED) ## Check that the simulator finds every protocol mistake, and rewrite docs/mutants.md
+	@$(BIN)/python -m tests.simulation.mutation
+
 lint: $(INSTALLED) ## Check style, types, layers and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -58,7 +67,8 @@ format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-check: lint test ## All that CI runs
+check: lint test simulate ## All that CI runs
+	@$(BIN)/python -m tests.simulation.mutation --check
 
 package: $(INSTALLED) ## Build the Lambda zip and the CloudFormation template into .build/ (STAGE=local)
 	@$(BIN)/python -m localstack.packaging $(STAGE)

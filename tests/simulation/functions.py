@@ -1,0 +1,307 @@
+"""The actors: each function of the deployment and each call of the API, over the product's own services."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from chalicelib.adapters.sqs import from_body
+from chalicelib.consumer import Consumer, Message, MessagesReturned
+from chalicelib.domain.delivery import shard
+from chalicelib.domain.errors import Conflict, Expired, NotFound, Unavailable
+from chalicelib.domain.jobs import Act, Job, JobKey, JobStatus, submitted
+from chalicelib.domain.operations import OperationPolicy
+from chalicelib.services.dead_letters import DeadLetters
+from chalicelib.services.execution import Execution
+from chalicelib.services.jobs import JobOptions, JobService
+from chalicelib.services.sweeping import Sweep
+from tests.simulation.actor import OWNERS, Actor, Crashed
+from tests.simulation.errors import UnreadableRow
+from tests.simulation.faults import Fault
+from tests.simulation.observer import MAX_ATTEMPTS, instant, ms, right_result
+from tests.simulation.plan import HOUR, SECOND, PlannedCall, PlannedJob
+from tests.simulation.ports import SimulatedQueue, SimulatedRunner, SimulatedStore
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+API_MS = 29 * SECOND
+CONSUME_MS = 90 * SECOND
+"""The function's time, as the configuration has it."""
+
+SWEEP_MS = 60 * SECOND
+BURY_MS = 60 * SECOND
+
+
+class Square:
+    """The operation of every simulated job."""
+
+    name = "square"
+    description = "Squares a number."
+    input_schema: Mapping[str, object] = {}
+    policy = OperationPolicy(max_attempts=MAX_ATTEMPTS, timeout_s=60)
+
+    def accepted_input(self, data_json: bytes) -> str:
+        """Return the data as text."""
+        return data_json.decode()
+
+
+class Catalogue:
+    """A catalogue of one operation."""
+
+    _square = Square()
+
+    def find(self, name: str) -> Square | None:
+        """Return the operation of this name."""
+        return self._square if name == "square" else None
+
+    def all(self) -> Sequence[Square]:
+        """Return every operation."""
+        return [self._square]
+
+
+CATALOGUE = Catalogue()
+
+
+def _new(world: "World", kind: str, time_ms: int, owner: int | None = None) -> Actor:
+    return Actor(world, kind, time_ms=time_ms, owner=None if owner is None else OWNERS[owner])
+
+
+def _service(actor: Actor) -> JobService:
+    world = actor.world
+    return JobService(
+        jobs=SimulatedStore(actor),
+        queue=SimulatedQueue(actor),
+        operations=CATALOGUE,
+        clock=actor,
+        ids=world.ids,
+        limits=world.limits,
+        worker=actor.name,
+    )
+
+
+def _dead_letters(actor: Actor) -> DeadLetters:
+    world = actor.world
+    return DeadLetters(
+        jobs=SimulatedStore(actor),
+        queue=SimulatedQueue(actor),
+        clock=actor,
+        ids=world.ids,
+        limits=world.limits,
+        worker=actor.name,
+    )
+
+
+def _consumer(actor: Actor) -> Consumer:
+    world = actor.world
+    queue = SimulatedQueue(actor)
+    execution = Execution(
+        jobs=SimulatedStore(actor),
+        queue=queue,
+        runner=SimulatedRunner(actor),
+        clock=actor,
+        ids=world.ids,
+        randomness=actor,
+        limits=world.limits,
+        worker=actor.name,
+    )
+    return Consumer(
+        execution=execution,
+        dead_letters=_dead_letters(actor),
+        queue=queue,
+        partial_responses=world.plan.partial_responses,
+    )
+
+
+def consume(world: "World", messages: Sequence[Message]) -> None:
+    """Run the consumer on a batch, and do with the messages what the event source mapping does after it."""
+    actor = _new(world, "consume", CONSUME_MS)
+    actor.lose_time()
+    try:
+        done = _settled(world, lambda: _consumer(actor).consume(messages, actor.time_left), messages)
+    except Crashed:
+        return
+    world.observer.left_off(actor)
+    actor.told(f"ends; {len(done)} of {len(messages)} messages deleted")
+    if not world.faults.is_away(Fault.QUEUE_AWAY, actor.name, "delete"):
+        world.delete(actor, [message.receipt_handle for message in done])
+
+
+def bury(world: "World", letter: Message) -> None:
+    """Run the handler of dead letters on one."""
+    actor = _new(world, "bury", BURY_MS)
+    actor.letter_sent_ms = ms(letter.sent_at)
+    try:
+        done = _settled(world, lambda: _consumer(actor).bury([letter]), [letter])
+    except Crashed:
+        return
+    actor.told("ends; letter deleted" if done else "ends; letter comes back")
+    if done:
+        world.observer.buried(actor, from_body(letter.body), actor.seen)
+        world.letters.delete(letter.receipt_handle)
+    else:
+        world.observer.kept(actor, actor.seen)
+
+
+def _settled(world: "World", function: Callable[[], object], messages: Sequence[Message]) -> Sequence[Message]:
+    """
+    Return the messages that the event source mapping deletes after ``function``.
+
+    All if it returns, unless the mapping asks for the failed ones and is told some; none if it raises.
+    """
+    try:
+        answer = function()
+    except (MessagesReturned, Unavailable):
+        return ()
+    if not world.plan.partial_responses or not isinstance(answer, dict):
+        return messages
+    failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+    return [message for message in messages if message.message_id not in failed]
+
+
+def sweep(world: "World") -> None:
+    """Run the sweep."""
+    actor = _new(world, "sweep", SWEEP_MS)
+    try:
+        jobs = SimulatedStore(actor)
+        queue = SimulatedQueue(actor)
+        the_sweep = Sweep(jobs=jobs, queue=queue, clock=actor, randomness=actor, limits=world.limits)
+        the_sweep.run(actor.time_left)
+    except Crashed:
+        return
+    except UnreadableRow as broken:
+        actor.told(f"ends: {broken!r}")
+
+
+def submit(world: "World", number: int, job: PlannedJob) -> None:
+    """Submit a job."""
+    actor = _new(world, "submit", API_MS, job.owner)
+    actor.planned = job
+    options = JobOptions(delay_s=job.delay_s, max_attempts=job.max_attempts, timeout_s=job.timeout_s)
+
+    def called() -> None:
+        world.ids.shard = job.shard
+        assert actor.owner is not None
+        accepted = _service(actor).submit(
+            actor.owner, operation="square", data_json=b"[%d]" % job.number, options=options
+        )
+        record = world.observer.records.get(accepted.key)
+        if record is None or accepted.key not in world.rows.items():
+            world.observer.broken("1 acknowledged exists", "accepted without a row")
+        else:
+            record.is_acknowledged = True
+            world.keys[number] = accepted.key
+
+    api_call(actor, called)
+
+
+def cancel(world: "World", planned: PlannedCall) -> None:
+    """Cancel a job."""
+    _on_own_job(world, planned, lambda service, key: service.cancel(key.owner_id, key.job_id))
+
+
+def retry(world: "World", planned: PlannedCall) -> None:
+    """Retry a job by hand."""
+    _on_own_job(world, planned, lambda service, key: service.retry_by_hand(key.owner_id, key.job_id))
+
+
+def read(world: "World", planned: PlannedCall) -> None:
+    """Read a job and its owner's list."""
+
+    def called(service: JobService, key: JobKey) -> None:
+        job = service.get(key.owner_id, key.job_id)
+        record = world.observer.records[key]
+        if job.status is JobStatus.SUCCESS and job.result_json != right_result(record.number):
+            world.observer.broken("5 right result", f"{job.result_json} of {record.number}")
+        for each in service.newest(key.owner_id, limit=10, after=None).jobs:
+            if each.key.owner_id != key.owner_id:
+                world.observer.broken("11 nobody reaches another's job", "a list shows another's job")
+
+    _on_own_job(world, planned, called)
+
+
+def intrude(world: "World", planned: PlannedCall) -> None:
+    """Try to read, cancel and retry another's job."""
+    key = world.keys.get(planned.job)
+    if key is None:
+        return
+    stranger = 1 - OWNERS.index(key.owner_id)
+    actor = _new(world, "intrude", API_MS, stranger)
+    service = _service(actor)
+    for tried in (service.get, service.cancel, service.retry_by_hand):
+
+        def called(tried: Callable[..., Job] = tried) -> None:
+            tried(OWNERS[stranger], key.job_id)
+            world.observer.broken("11 nobody reaches another's job", f"{tried.__name__} of another's job")
+
+        api_call(actor, called)
+        if actor.is_gone:
+            return
+
+
+def redrive(world: "World", planned: PlannedCall) -> None:  # noqa: ARG001 - all of these take it
+    """Retry every dead job."""
+    actor = _new(world, "redrive", SWEEP_MS)
+    api_call(actor, lambda: _dead_letters(actor).redrive(actor.time_left))
+
+
+CALLS: Mapping[str, Callable[["World", PlannedCall], None]] = {
+    "cancel": cancel,
+    "retry": retry,
+    "read": read,
+    "intrude": intrude,
+    "redrive": redrive,
+}
+
+
+def _on_own_job(world: "World", planned: PlannedCall, called: Callable[[JobService, JobKey], object]) -> None:
+    key = world.keys.get(planned.job)
+    if key is None:
+        return
+    actor = _new(world, planned.verb, API_MS, OWNERS.index(key.owner_id))
+    api_call(actor, lambda: called(_service(actor), key), own=key)
+
+
+def api_call(actor: Actor, called: Callable[[], object], own: JobKey | None = None) -> None:
+    """Make a call of the API, and check its answer against what it wrote."""
+    world = actor.world
+    observer = world.observer
+    try:
+        called()
+    except Crashed:
+        return
+    except (Unavailable, NotFound, Conflict, Expired) as refused:
+        actor.told(f"answers {refused.code}")
+        if actor.changed and actor.kind != "redrive":
+            observer.broken("C what is done is acknowledged", f"{actor.name} was told {refused.code}")
+        kept_until_ms = observer.records[own].expires_at_ms if own is not None else 0
+        # The table deletes by the true time, perhaps after the actor last read its clock; "expired" is by that clock.
+        at_ms = world.scheduler.now if isinstance(refused, NotFound) else actor.reading
+        if isinstance(refused, NotFound | Expired) and kept_until_ms > at_ms:
+            observer.broken("1 acknowledged exists", f"{actor.name} was told {refused.code}")
+    else:
+        actor.told("answers OK")
+        if actor.kind in {"cancel", "retry"} and not actor.writes:
+            observer.broken("C what is acknowledged is done", f"{actor.name} was told OK and changed nothing")
+    observer.left_off(actor)
+
+
+def plant(world: "World", in_shard: int) -> None:
+    """Add a row that nobody can read, the longest due of its shard."""
+    world.ids.shard = in_shard
+    key = JobKey(owner_id=OWNERS[0], job_id=world.ids.new_job_id())
+    assert shard(key.job_id) == in_shard
+    long_ago = instant(-HOUR)
+    world.rows.add(
+        submitted(
+            key,
+            Act(token="unreadable", at=long_ago, worker="unknown"),
+            operation="unknown",
+            data_json="",
+            max_attempts=1,
+            timeout=timedelta(seconds=1),
+            retention=timedelta(days=365),
+            run_at=long_ago,
+            due_at=long_ago,
+        )
+    )
+    world.unreadable.add(key)

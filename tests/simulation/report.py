@@ -1,0 +1,69 @@
+"""What a person reads: the summary of many schedules, and the trace of one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.simulation.faults import Fault
+from tests.simulation.observer import Violation
+from tests.simulation.schedule import Run
+
+SHOWN_MAX = 20
+"""Failing seeds named in a summary."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Totals:
+    """Sums over many schedules; the same whatever order and however many processes they ran in."""
+
+    schedules: int = 0
+    steps: int = 0
+    struck: Counter[Fault] = field(default_factory=Counter)
+    failures: dict[int, Violation] = field(default_factory=dict)
+
+    def count(self, run: Run) -> None:
+        """Add one run."""
+        self.schedules += 1
+        self.steps += run.steps
+        self.struck.update(run.struck)
+        if run.violations:
+            self.failures[run.seed] = run.violations[0]
+
+    def add(self, other: "Totals") -> None:
+        """Add the sums of others."""
+        self.schedules += other.schedules
+        self.steps += other.steps
+        self.struck.update(other.struck)
+        self.failures.update(other.failures)
+
+
+def summary(totals: Totals, *, seconds: float) -> Iterator[str]:
+    """Yield the lines of a summary."""
+    yield f"{totals.schedules:,} schedules, {totals.steps:,} steps, {sum(totals.struck.values()):,} faults"
+    for fault in Fault:
+        yield f"  {fault.value:<48} {totals.struck[fault]:>12,}"
+    yield f"{seconds:.1f} s, {totals.schedules / max(seconds, 0.001):,.0f} schedules a second"
+    yield f"{len(totals.failures):,} violations"
+    for seed in sorted(totals.failures)[:SHOWN_MAX]:
+        violation = totals.failures[seed]
+        yield f"  seed {seed}: {violation.invariant}: {violation.detail}"
+
+
+def story(run: Run) -> Iterator[str]:
+    """Yield a run's trace, a line an event, and what it broke."""
+    for number, job in enumerate(run.plan.jobs):
+        if not job.is_left_out:
+            attempts = job.max_attempts or "as many as usual"
+            yield f"job {number}: owner {job.owner}, delay {job.delay_s} s, attempts {attempts}"
+    yield f"faults until {_time(run.plan.heal_at_ms)}"
+    for fault, (begin, end) in run.plan.outages.items():
+        yield f"{fault.value} from {_time(begin)} to {_time(end)}"
+    for at_ms, actor, what in run.trace:
+        yield f"{_time(at_ms)}  {actor:<12} {what}"
+    for violation in run.violations:
+        yield f"{_time(violation.at_ms)}  BROKEN       {violation.invariant}: {violation.detail}"
+
+
+def _time(at_ms: int) -> str:
+    minutes, milliseconds = divmod(at_ms, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds / 1000:06.3f}"

@@ -1,0 +1,98 @@
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.batches import totals_of
+from tests.simulation.faults import Fault
+from tests.simulation.observer import TABLE
+from tests.simulation.plan import NO_SWEEP, PROMPT, Configuration
+from tests.simulation.report import Totals, story, summary
+from tests.simulation.schedule import Run, simulate
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Run]:
+    return [simulate(seed) for seed in range(1, 301)]
+
+
+@pytest.mark.parametrize("seed", [1, 12, 77])
+def test_a_seed_always_does_the_same(seed: int) -> None:
+    assert simulate(seed).digest() == simulate(seed).digest()
+
+
+def test_seeds_differ(runs: list[Run]) -> None:
+    assert len({run.digest() for run in runs}) == len(runs)
+
+
+def test_the_product_breaks_no_invariant(runs: list[Run]) -> None:
+    assert [(run.seed, run.violations[0]) for run in runs if run.violations] == []
+
+
+def test_the_queue_alone_brings_jobs_to_their_end_when_no_message_is_lost() -> None:
+    assert [seed for seed in range(1, 101) if simulate(seed, configuration=NO_SWEEP).violations] == []
+
+
+def test_jobs_go_on_promptly_where_only_crashes_happen() -> None:
+    assert [seed for seed in range(1, 301) if simulate(seed, configuration=PROMPT).violations] == []
+
+
+def test_every_fault_strikes(runs: list[Run]) -> None:
+    struck = Counter[Fault]()
+    for run in runs:
+        struck.update(run.struck)
+    assert {fault for fault in Fault if not struck[fault]} == set()
+
+
+def test_the_trace_shows_every_fault_that_struck(runs: list[Run]) -> None:
+    for run in runs:
+        shown = Counter(fault for _, _, what in run.trace for fault in Fault if what.endswith(fault))
+        assert shown == run.struck, run.seed
+
+
+def test_a_clock_that_is_off_is_the_first_line_of_its_actor() -> None:
+    run = next(run for run in map(simulate, range(1, 100)) if run.struck[Fault.SKEW])
+    first: dict[str, str] = {}
+    for _, who, what in run.trace:
+        first.setdefault(who, what)
+    assert sum(what.endswith(Fault.SKEW) for what in first.values()) == run.struck[Fault.SKEW]
+
+
+def test_every_transition_happens() -> None:
+    """Otherwise its rules would be checked by nobody."""
+    missing = {(before, after, who) for (before, after), by in TABLE.items() for who in by}
+    for seed in range(1, 5_001):
+        missing -= simulate(seed).happened
+        if not missing:
+            break
+    assert missing == set()
+
+
+def test_a_configuration_keeps_other_faults_out() -> None:
+    only_duplicates = Configuration(faults=frozenset({Fault.DUPLICATE}))
+    struck = {fault for seed in range(1, 51) for fault in simulate(seed, configuration=only_duplicates).struck}
+    assert struck == {Fault.DUPLICATE}
+
+
+def test_totals_do_not_depend_on_who_counted() -> None:
+    whole = totals_of(range(1, 41))
+    parts = Totals()
+    for seeds in (range(21, 41), range(1, 21)):
+        parts.add(totals_of(seeds))
+    assert list(summary(whole, seconds=1)) == list(summary(parts, seconds=1))
+
+
+def test_a_story_tells_who_did_what_and_when() -> None:
+    lines = list(story(simulate(12)))
+    assert any("consume-" in line and line.endswith("finish") for line in lines)
+
+
+def test_a_seed_does_the_same_in_another_process() -> None:
+    """Where strings hash differently, so that the order of a set would."""
+    program = "from tests.simulation.schedule import simulate; print(simulate(77).digest())"
+    command = [sys.executable, "-c", program]
+    env = {"PYTHONHASHSEED": "1"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, cwd=Path(__file__).parents[2])
+    assert done.stdout.strip() == simulate(77).digest()
