@@ -2,12 +2,14 @@
 PYTHON ?= python3
 PORT ?= 8000
 SCHEDULES ?= 20000
+KILLS ?= 100
 SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STAGE ?= local
 export PORT
+export KILLS
 export SEED
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -16,7 +18,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
   /^Installing collected/ {print "; now unpacking them"; fflush()} /^ERROR/ {printf "\n%s\n", $$0; fflush()}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo redrive test test-fast simulate mutants lint format check package lock clean
+.PHONY: help setup run demo redrive test test-fast simulate mutants chaos lint format check package lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ simulate: $(INSTALLED) ## Run the product under SCHEDULES=20000 fault schedules 
 
 mutants: $(INSTALLED) ## Check that the simulator finds every protocol mistake, and rewrite docs/mutants.md
 	@$(BIN)/python -m tests.simulation.mutation
+
+chaos: $(INSTALLED) ## Kill consumers on an emulated AWS and see that no job is lost (KILLS=100 SEED=1)
+	@$(BIN)/python -m tests.chaos
 
 lint: $(INSTALLED) ## Check style, types, layers and the template
 	@$(BIN)/ruff check .

@@ -35,13 +35,16 @@ class EmulatorError(Exception):
 
 
 @contextmanager
-def running_emulator(*, preferred_port: int = DEFAULT_PORT, enforce_iam: bool = True) -> Iterator[str]:
+def running_emulator(
+    *, preferred_port: int = DEFAULT_PORT, enforce_iam: bool = True, state: Path | None = None
+) -> Iterator[str]:
     """
     Run MiniStack for the length of the block; give its endpoint URL.
 
     Listens on ``preferred_port``, or on a free one if that is taken. Its state, its log and the code of its Lambda
     workers live in a temporary folder that goes with it. With ``enforce_iam`` each function may do what its role allows
-    and no more.
+    and no more. With a ``state`` folder it begins with what an earlier one left there, and leaves its own: MiniStack
+    writes its state when it is told to end, so what one that was killed had taken is gone.
 
     Raises:
         EmulatorError: It ended or did not answer in time.
@@ -50,7 +53,7 @@ def running_emulator(*, preferred_port: int = DEFAULT_PORT, enforce_iam: bool = 
         log = Path(folder, "emulator.log")
         for _ in range(START_ATTEMPTS):
             port = _free_port(preferred_port)
-            process = _start(folder, port, log, enforce_iam=enforce_iam)
+            process = _start(folder, port, log, enforce_iam=enforce_iam, state=state)
             try:
                 if _listens(process, log):
                     yield f"http://{HOST}:{port}"
@@ -72,7 +75,7 @@ def is_ready(endpoint_url: str) -> bool:
         return False
 
 
-def _environment(folder: str, port: int, *, enforce_iam: bool) -> dict[str, str]:
+def _environment(folder: str, port: int, *, enforce_iam: bool, state: Path | None) -> dict[str, str]:
     """Return the child's whole environment: the caller's AWS settings must not reach the functions."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
     return kept | {
@@ -84,22 +87,23 @@ def _environment(folder: str, port: int, *, enforce_iam: bool) -> dict[str, str]
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
+        "PERSIST_STATE": "0" if state is None else "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "SFTP_ENABLED": "0",
-        "STATE_DIR": f"{folder}/state",
+        "STATE_DIR": f"{folder}/state" if state is None else str(state),
         "TMPDIR": folder,
     }
 
 
-def _start(folder: str, port: int, log: Path, *, enforce_iam: bool) -> "subprocess.Popen[bytes]":
+def _start(folder: str, port: int, log: Path, *, enforce_iam: bool, state: Path | None) -> "subprocess.Popen[bytes]":
     with log.open("wb") as log_file:
         return subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=log_file,
             stderr=subprocess.STDOUT,
-            env=_environment(folder, port, enforce_iam=enforce_iam),
+            env=_environment(folder, port, enforce_iam=enforce_iam, state=state),
             start_new_session=True,
         )
 

@@ -1,0 +1,66 @@
+"""
+Named points at which a process kills itself, made of botocore's events: the product knows nothing of them.
+
+``before_claim`` and the like are just before the request is made, ``after_claim`` and the like just after it succeeded
+and before its answer is used. ``during_operation`` is a moment after a claim; ``before_delete`` the worker says itself.
+"""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tests.chaos.steps import step_of
+
+INTO_OPERATION_S = 0.1
+"""A job's way from its claim to its operation takes a few milliseconds, and most rest longer than this."""
+
+
+class Failpoint:
+    """Kills this process when it gets to ``point`` for the ``nth`` time, as long as the file ``armed`` is there."""
+
+    def __init__(self, point: str, nth: int, armed: Path) -> None:
+        self._point = point
+        self._left = nth
+        self._armed = armed
+
+    @classmethod
+    def from_text(cls, text: str, armed: str) -> "Failpoint":
+        """Read ``FAILPOINT=after_claim:2``; an empty text is no point at all."""
+        point, _, nth = text.partition(":")
+        return cls(point, int(nth or 1), Path(armed))
+
+    def reach(self, point: str) -> None:
+        """Say that the process is at a point."""
+        if point != self._point:
+            return
+        self._left -= 1
+        if self._left <= 0 and self._armed.exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self) -> None:
+        """Watch every client that boto3's default session makes from now on."""
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION is not None
+        for call in ("dynamodb.UpdateItem", "dynamodb.PutItem", "sqs.SendMessage"):
+            boto3.DEFAULT_SESSION.events.register(f"before-call.{call}", self._before)
+            boto3.DEFAULT_SESSION.events.register(f"after-call.{call}", self._after)
+
+    def _before(self, event_name: str, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        step = step_of(event_name.rpartition(".")[2], json.loads(params["body"]))
+        context["chaos_step"] = step
+        self.reach(f"before_{step}")
+
+    def _after(self, http_response: Any, context: dict[str, Any], **_: Any) -> None:
+        step = context["chaos_step"]
+        if http_response.status_code != 200:
+            return
+        self.reach(f"after_{step}")
+        if step == "claim" and self._point == "during_operation":
+            timer = threading.Timer(INTO_OPERATION_S, self.reach, ["during_operation"])
+            timer.daemon = True
+            timer.start()

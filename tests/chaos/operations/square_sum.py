@@ -1,0 +1,6 @@
+"""The product's own operation, with as many attempts and as little time as its neighbour's."""
+
+from chalicelib.operations.square_sum import square_sum
+from tests.chaos.operations.slow_sum import POLICY
+
+__all__ = ["POLICY", "square_sum"]
