@@ -318,7 +318,9 @@ class Observer:
         if actor.must_run is not None:
             self.broken("A claimed is executed", f"{actor.name} claimed attempt {actor.must_run} and ran nothing")
             actor.must_run = None
-        if actor.must_write is not None and actor.must_write.holder is actor:
+        # A row that the table may have deleted meanwhile has no end to write.
+        unwritten = actor.must_write
+        if unwritten is not None and unwritten.holder is actor and self._now_ms() < unwritten.expires_at_ms:
             self.broken("W an attempt's end is written", f"{actor.name} went on as if nothing had ended")
         actor.must_write = None
         for key, run_at_ms in actor.owes.items():

@@ -19,6 +19,7 @@ from tests.simulation.functions import api_call
 from tests.simulation.observer import instant
 from tests.simulation.plan import FULL, MINUTE, PROMPT, Configuration, Plan, PlannedJob
 from tests.simulation.ports import SimulatedQueue
+from tests.simulation.schedule import simulate
 from tests.simulation.world import World
 
 KEY = JobKey(owner_id=OWNERS[0], job_id=JobId("01900000-0000-7000-8000-000000000000"))
@@ -355,6 +356,20 @@ def test_a_bad_history_is_noticed(history: Callable[[History], None], invariant:
     told = History()
     history(told)
     assert invariant in told.broken()
+
+
+def test_an_end_that_finds_its_job_kept_no_longer_needs_not_be_written() -> None:
+    told = History()
+    actor = failing(told)
+    actor.must_write = told.observer.records[KEY]
+    told.later(25 * 60 * MINUTE)
+    told.observer.left_off(actor)
+    assert told.broken() == set()
+
+
+@pytest.mark.parametrize("seed", [40_004, 277_435])
+def test_who_stands_still_past_a_jobs_retention_may_find_it_gone(seed: int) -> None:
+    assert not simulate(seed).violations
 
 
 def test_a_job_may_be_gone_when_its_retention_ended_since_the_clock_was_read() -> None:
