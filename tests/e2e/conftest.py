@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from localstack.packaging import package
 from tests.aws import PROJECT
 
 AWS_ENDPOINT = re.compile(r"^AWS endpoint (http://.+)$")
+Finished = subprocess.CompletedProcess[str]
 READY = re.compile(r"^Ready on (http://localhost:\d+)$")
 
 
@@ -58,15 +60,22 @@ class Runner:
             return self.process.wait(20)
 
 
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    """The product, deployed to an emulator of its own that enforces the functions' policies, and ready."""
-    runner = Runner()
+@contextmanager
+def running(project: Path = PROJECT) -> Iterator[Runner]:
+    """A runner of ``project`` that is ready, for the length of the block."""
+    runner = Runner(project)
     try:
         runner.wait_until_ready()
         yield runner
     finally:
         runner.stop()
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    """The product, deployed to an emulator of its own that enforces the functions' policies, and ready."""
+    with running() as runner:
+        yield runner
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +115,19 @@ def call(
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read())
+
+
+def program(module: str, **environment: str) -> Finished:
+    """A program of the project after its end: what it printed, and its exit status."""
+    return subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=PROJECT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def shell(script: str, api: str, folder: Path) -> str:

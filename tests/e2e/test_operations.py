@@ -9,7 +9,7 @@ import pytest
 
 from localstack.packaging import lambda_wheels
 from tests.aws import PROJECT, client
-from tests.e2e.conftest import Runner, call, finished, logged_in
+from tests.e2e.conftest import Runner, call, finished, logged_in, running
 
 OPERATIONS = {
     "second_try": """
@@ -63,12 +63,8 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     head = "'An operation.'\nfrom chalicelib.domain.operations import OperationPolicy, RunningJob\n"
     for name, code in OPERATIONS.items():
         (project / "chalicelib" / "operations" / f"{name}.py").write_text(head + code)
-    runner = Runner(project)
-    try:
-        runner.wait_until_ready()
+    with running(project) as runner:
         yield runner
-    finally:
-        runner.stop()
 
 
 @pytest.fixture(scope="module")

@@ -1,30 +1,20 @@
 """``make redrive``'s program: what it asks of the stack's function, and what it says."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from localstack.emulator import running_emulator
 from localstack.stack import STACK_NAME
-from tests.aws import PROJECT, client, nowhere
+from tests.aws import client, nowhere
+from tests.e2e.conftest import Finished, program
 
 
-def redrive(**environment: str) -> "subprocess.CompletedProcess[str]":
+def redrive(**environment: str) -> Finished:
     """Run the program."""
-    return subprocess.run(
-        [sys.executable, "-m", "localstack.redrive"],
-        cwd=PROJECT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return program("localstack.redrive", **environment)
 
 
 def refusal(endpoint: str) -> str:

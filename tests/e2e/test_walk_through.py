@@ -1,11 +1,8 @@
 """The deployed stack over HTTP, through the commands a newcomer uses."""
 
 import json
-import os
 import re
 import socket
-import subprocess
-import sys
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +10,7 @@ from threading import Thread
 from urllib.parse import urljoin
 
 from tests.aws import PROJECT, nowhere
-from tests.e2e.conftest import call, finished, logged_in, shell
+from tests.e2e.conftest import Finished, call, finished, logged_in, program, shell
 
 
 def test_the_walk_through_of_the_readme_gives_14_and_36(api: str, tmp_path: Path) -> None:
@@ -24,17 +21,9 @@ def test_the_walk_through_of_the_readme_gives_14_and_36(api: str, tmp_path: Path
     assert lines[1:] == [{"status": "SUCCESS", "result": 14}, {"status": "SUCCESS", "result": 36}]
 
 
-def demo(**environment: str) -> "subprocess.CompletedProcess[str]":
+def demo(**environment: str) -> Finished:
     """Run ``make demo``'s program."""
-    return subprocess.run(
-        [sys.executable, "-m", "localstack.demo"],
-        cwd=PROJECT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    return program("localstack.demo", **environment)
 
 
 def test_the_demo_against_the_running_service_prints_14(api: str) -> None:
