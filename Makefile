@@ -3,13 +3,17 @@ PYTHON ?= python3
 PORT ?= 8000
 SCHEDULES ?= 20000
 KILLS ?= 100
+EXAMPLES ?= 1000
 SEED ?= 1
+JOBS ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 STAGE ?= local
 export PORT
+export JOBS
 export KILLS
+export EXAMPLES
 export SEED
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -18,7 +22,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
   /^Installing collected/ {print "; now unpacking them"; fflush()} /^ERROR/ {printf "\n%s\n", $$0; fflush()}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo redrive test test-fast simulate mutants chaos lint format check package lock clean
+.PHONY: help setup run demo redrive test test-fast simulate mutants chaos bench-lists fuzz screenshot lint format check package lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +32,7 @@ setup: $(INSTALLED) ## Make .venv and install everything into it, if anything ch
 $(INSTALLED): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This project needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make setup PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "Installing the development environment into $(VENV): once, about 90 MB to download"
+	@echo "Installing the development environment into $(VENV): once, about 150 MB to download"
 	@{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps -r requirements-dev.txt 2>&1 \
 	  && touch $(VENV)/.pip-was-right; } | awk -v of=$$(grep -c == requirements-dev.txt) '$(PIP_PROGRESS)'
 	@rm $(VENV)/.pip-was-right 2>/dev/null || { echo "pip failed, as it says above; run make again"; exit 1; }
@@ -60,6 +64,15 @@ mutants: $(INSTALLED) ## Check that the simulator finds every protocol mistake, 
 chaos: $(INSTALLED) ## Kill consumers on an emulated AWS and see that no job is lost (KILLS=100 SEED=1)
 	@$(BIN)/python -m tests.chaos
 
+bench-lists: $(INSTALLED) ## Show that a page of a list costs the same at JOBS=1000000 jobs of one owner as at 1,000
+	@$(BIN)/python -m benchmarks.list_page
+
+fuzz: $(INSTALLED) ## Try the API against its own description, at API=URL or on a stack of its own (EXAMPLES=1000 SEED=1)
+	@$(BIN)/python -m tests.fuzz
+
+screenshot: $(INSTALLED) ## Write docs/swagger-ui.png anew; needs chromium
+	@$(BIN)/python -m tests.browser
+
 lint: $(INSTALLED) ## Check style, types, layers and the template
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -84,5 +97,5 @@ lock: $(INSTALLED) ## Pin anew what pyproject.toml asks for
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group dev -o requirements-dev.txt
 
 clean: ## Remove everything that was built or installed
-	rm -rf $(VENV) .build .chalice/deployments .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .build vendor .chalice/deployments .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

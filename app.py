@@ -11,18 +11,21 @@ from dataclasses import asdict
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
 
-from chalicelib.api import about, accounts, job_control, jobs
 from chalicelib.api.edge import http_edge
+from chalicelib.api.endpoint import register
+from chalicelib.api.routes import ENDPOINTS
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings
 from chalicelib.consumer import BatchResponse
-from chalicelib.invocation import messages, time_left
+from chalicelib.invocation import messages, named_invocation, time_left
 from chalicelib.observability import configure_logging
 
 configure_logging(os.environ.get("LOG_LEVEL", "INFO"))
 
 app = Chalice(app_name="job-backend", configure_logs=False)
 app.register_middleware(http_edge, "http")
+for kind in ("sqs", "scheduled", "pure_lambda"):
+    app.register_middleware(named_invocation, kind)
 
 
 @functools.cache
@@ -31,10 +34,7 @@ def services() -> Services:
     return build(Settings.from_env(os.environ))
 
 
-app.register_blueprint(accounts.blueprint(services))
-app.register_blueprint(jobs.blueprint(services))
-app.register_blueprint(job_control.blueprint(services))
-app.register_blueprint(about.blueprint(services))
+register(app, ENDPOINTS, services)
 
 
 # Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it; the same below.

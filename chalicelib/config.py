@@ -14,12 +14,15 @@ from chalicelib.domain.rate_limits import Limit
 ITEM_MAX_BYTES = 400 * 1024
 """What DynamoDB lets one item have, names of attributes included."""
 
-ITEM_REST_BYTES = 40 * 1024
-"""Room for all of a job but its data and its result; most of it is for a full event log, long reasons included."""
+ITEM_REST_BYTES = 64 * 1024
+"""Room for all of a job but its data and its result: above all a full event log, tags, and metadata."""
 
 
-READ_BLOCK_MAX = 10
+READ_BLOCK = 10
 """Permits to read that a container takes at once; it brings a read's share of the limiter to a tenth of a call."""
+
+DIGITS_MAX = 15
+"""Digits of a number: as many as one in a header may have (RFC 9651, section 3.3.1)."""
 
 
 class ConfigurationError(Exception):
@@ -40,11 +43,13 @@ class Settings:
     users_table: str
     jobs_table: str
     limits_table: str
+    idempotency_table: str
     jobs_queue_url: str
     signing_key_parameter: str
     access_token_ttl_s: int
     submits_per_minute: int
     reads_per_minute: int
+    sign_ins_per_minute: int
     job_lease_margin_s: int
     job_resend_s: int
     job_retention_days: int
@@ -59,8 +64,8 @@ class Settings:
         Read every setting.
 
         Raises:
-            ConfigurationError: Some are missing, empty, or not a whole number above zero, and each of these is named;
-                or a job of the largest size would not fit its item.
+            ConfigurationError: Some are missing, empty, or not a whole number above zero of at most `DIGITS_MAX`
+                digits, and each of these is named; or a job of the largest size would not fit its item.
         """
         values: dict[str, str | int | bool] = {}
         wrong: list[str] = []
@@ -75,10 +80,10 @@ class Settings:
                 wrong.append(f"{name} is not set")
             elif field.type is not int:
                 values[field.name] = text
-            elif text.isascii() and text.isdigit() and int(text) > 0:
+            elif text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX and int(text) > 0:
                 values[field.name] = int(text)
             else:
-                wrong.append(f"{name} must be a whole number above zero, not {text}")
+                wrong.append(f"{name} must be a whole number above zero, of at most {DIGITS_MAX} digits, not {text}")
         if wrong:
             raise ConfigurationError("; ".join(wrong))
         settings = cls(**values)  # type: ignore[arg-type]
@@ -96,9 +101,18 @@ class Settings:
     @property
     def read_limit(self) -> Limit:
         """How often a user may read jobs."""
-        # A hundredth of the quota: fifty containers together leave a user half of it.
-        block = min(READ_BLOCK_MAX, max(1, self.reads_per_minute // 100))
-        return Limit(name="read", quota=self.reads_per_minute, window=timedelta(minutes=1), block=block)
+        return Limit(
+            name="read",
+            quota=self.reads_per_minute,
+            window=timedelta(minutes=1),
+            block=READ_BLOCK,
+            admits_uncounted=True,
+        )
+
+    @property
+    def sign_in_limit(self) -> Limit:
+        """How often anybody may try to sign in as a user."""
+        return Limit(name="sign-in", quota=self.sign_ins_per_minute, window=timedelta(minutes=1))
 
     @property
     def job_limits(self) -> JobLimits:

@@ -1,14 +1,17 @@
-"""What Lambda hands to a function besides HTTP requests: messages, and the time that is left."""
+"""What Lambda hands to a function besides HTTP requests: messages, the time that is left, and the invocation's name."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
 
 from chalicelib.consumer import Message
+from chalicelib.observability import request_id
 
 
 class LambdaContext(Protocol):
     """The part of Lambda's context object that the product uses."""
+
+    aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int:
         """Return how long Lambda lets this invocation run on."""
@@ -19,6 +22,15 @@ def time_left(context: object) -> Callable[[], timedelta]:
     """Return a clock of what is left to the invocation of this ``context``, as Lambda made it."""
     lambda_context = cast("LambdaContext", context)
     return lambda: timedelta(milliseconds=lambda_context.get_remaining_time_in_millis())
+
+
+def named_invocation(event: Any, get_response: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - of any handler
+    """Put Lambda's id of the invocation into each of its log lines. Middleware of what is not HTTP."""
+    naming = request_id.set(cast("LambdaContext", event.context).aws_request_id)
+    try:
+        return get_response(event)
+    finally:
+        request_id.reset(naming)
 
 
 def messages(event: dict[str, Any]) -> Sequence[Message]:

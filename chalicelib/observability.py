@@ -6,7 +6,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 request_id: ContextVar[str] = ContextVar("request_id")
-"""Id of the HTTP request being served, which the caller gets as ``X-Request-Id``; unset outside of one."""
+"""
+Id of what is being served; unset outside of it.
+
+Of an HTTP request it is API Gateway's, which the caller gets as ``X-Request-Id``; of anything else Lambda's.
+"""
 
 _PLAIN_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -15,7 +19,7 @@ class JsonFormatter(logging.Formatter):
     """
     Formats a record as one line of JSON.
 
-    In it: time, level, logger, message, the id of the request being served, the fields given as ``extra``, the cause.
+    In it: time, level, logger, message, the id of what is being served, the fields given as ``extra``, the cause.
     """
 
     def format(self, record: logging.LogRecord) -> str:

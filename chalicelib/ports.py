@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Claim, Job, JobId, JobKey
 from chalicelib.domain.operations import OperationPolicy
-from chalicelib.domain.rate_limits import Limit, Window
+from chalicelib.domain.rate_limits import Limit, Taking, Tally
+from chalicelib.domain.receipts import Receipt
 from chalicelib.domain.users import User, UserId
 
 
@@ -24,6 +26,14 @@ class Clock(Protocol):
         ...
 
 
+class Pause(Protocol):
+    """The passing of time."""
+
+    def sleep(self, duration: timedelta) -> None:
+        """Return after ``duration``."""
+        ...
+
+
 class IdSource(Protocol):
     """Fresh identifiers."""
 
@@ -31,8 +41,8 @@ class IdSource(Protocol):
         """Return a random UUID."""
         ...
 
-    def new_job_id(self) -> JobId:
-        """Return a UUID version 7, greater than those this process made in earlier milliseconds."""
+    def new_job_id(self, at: datetime) -> JobId:
+        """Return a UUID version 7 of the millisecond ``at``, greater than those this process made of it or earlier."""
         ...
 
     def new_token_id(self) -> str:
@@ -97,10 +107,6 @@ class JobRepository(Protocol):
         """Return the job as last written, or ``None``."""
         ...
 
-    def newest(self, owner_id: UserId, *, limit: int, after: JobId | None) -> JobPage:
-        """Return at most ``limit`` jobs of one owner, newest first, older than ``after`` when that is given."""
-        ...
-
     def claim(self, key: JobKey, claim: Claim) -> Job:
         """
         Begin the next attempt, if `Job.is_claimable`, without reading the row first: *claim*.
@@ -116,6 +122,15 @@ class JobRepository(Protocol):
 
         *finish*, *retry*, *fail*, *cancel* and *retry by hand* differ in what the job has become, not in how it is
         written: only over the very row they began from.
+        """
+        ...
+
+    def delete(self, seen: Job) -> None:
+        """
+        Remove the row, if it `Job.is_unchanged_since` then; one that is gone already is removed.
+
+        Raises:
+            ConcurrentUpdate: It has changed.
         """
         ...
 
@@ -136,15 +151,70 @@ class JobRepository(Protocol):
         ...
 
 
-class RateLimitStore(Protocol):
-    """Counters of requests in a window."""
+class Submissions(Protocol):
+    """
+    New jobs together: all of one request's, and the receipt of its idempotency key, in one write or not at all.
 
-    def take(self, user_id: UserId, limit: Limit, window: Window, *, permits: int = 1) -> bool:
+    A write whose response was lost still counts when it is tried again. There are at most 100 jobs; where one write
+    cannot take all of them with their receipt, what is left is stored before any call returns a receipt that names it.
+    """
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Store new jobs: *submit*."""
+        ...
+
+    def find(self, owner_id: UserId, key_digest: str, *, at: datetime) -> Receipt | None:
+        """Return the receipt that a key has, all of whose jobs are then stored; an expired one is none."""
+        ...
+
+    def add_once(self, jobs: Sequence[Job], receipt: Receipt) -> Receipt:
         """
-        Count ``permits`` requests, unless the window's quota has no room for all of them.
+        Store new jobs and the receipt that names them, unless the receipt's key has one that is not expired.
 
-        Atomic: simultaneous calls never take more than ``limit.quota`` together. A lost response may count a request
-        twice, never zero times.
+        Returns:
+            The receipt that stands: the given one, or the earlier one, all of whose jobs are then stored.
+        """
+        ...
+
+
+class JobLists(Protocol):
+    """The jobs of one owner."""
+
+    def page(self, owner_id: UserId, wanted: JobFilter, *, limit: int, after: JobId | None) -> JobPage:
+        """
+        Return at most ``limit`` of the owner's jobs that match, older than ``after`` when that is given.
+
+        Takes the same work however many jobs the owner has. What begins at the first page and goes on after each
+        page's ``next_after`` meets every job that matches all the while exactly once; one that has just become FAILED
+        or CANCELLED may come late to a list of only those.
+        """
+        ...
+
+
+class CursorSeal(Protocol):
+    """Cursors: where a list goes on, in a form that nobody else can make."""
+
+    def sealed(self, after: JobId, *, owner_id: UserId, wanted: JobFilter) -> str:
+        """Return the cursor that goes on after a job in this owner's list of these jobs."""
+        ...
+
+    def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter) -> JobId | None:
+        """Return what was sealed, ``None`` when this is not a cursor of this owner's list of these jobs."""
+        ...
+
+
+class RateLimitStore(Protocol):
+    """Tallies of what users took of their limits; the ``holder`` of one is a user's id or the digest of a name."""
+
+    def take(self, holder: str, limit: Limit, taking: Taking) -> Tally:
+        """
+        Take permits, if the condition of ``taking`` holds; return the tally after it, the taking included.
+
+        Atomic: of simultaneous takings each finds the tally as the one before left it. A tally that is not there is
+        begun. One that is repeated by its ticket after a lost response counts once, if no other came in between.
+
+        Raises:
+            ConcurrentUpdate: The condition does not hold for the tally that is there, and nothing was taken.
         """
         ...
 
@@ -154,6 +224,18 @@ class JobQueue(Protocol):
 
     def send(self, key: JobKey, *, delay: timedelta = timedelta()) -> None:
         """Send the job's key, never its data, to arrive after ``delay``: whole seconds, 15 minutes at most."""
+        ...
+
+    def send_all(self, delays: Mapping[JobKey, timedelta]) -> Mapping[JobKey, str]:
+        """
+        Send many jobs' keys, each to arrive after its delay, as `send` does.
+
+        Returns:
+            Of each job whose message the queue refused, why it did.
+
+        Raises:
+            Unavailable: The queue does not answer; some may have been sent.
+        """
         ...
 
     def delete(self, receipt_handles: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build"
 ZIP_NAME = "deployment.zip"
 TEMPLATE_NAME = "sam.json"
+VENDORED = Path("vendor") / "swagger_ui"
+"""Below the project. Chalice puts what is in ``vendor`` at the root of the zip, also when it deploys by itself."""
+
+SWAGGER_UI_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE")
 LAMBDA_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_26_x86_64")
 """What the wheels may be built for: the glibc of Lambda's oldest Python here, 3.11, is 2.26."""
 
@@ -37,9 +42,9 @@ def package(stage: str, folder: Path) -> None:
     machine that cannot load Lambda's wheels, after any change.
 
     Raises:
-        PackagingError: There is no such stage, an operation cannot be served, Chalice failed, it only warned that a
-            dependency has no wheel for Lambda, or the parts of the template do not fit each other. No template is
-            in the folder then.
+        PackagingError: There is no such stage, an operation cannot be served, Swagger UI is not installed, Chalice
+            failed, it only warned that a dependency has no wheel for Lambda, or the parts of the template do not fit
+            each other. No template is in the folder then.
     """
     template = folder / TEMPLATE_NAME
     template.unlink(missing_ok=True)
@@ -55,6 +60,7 @@ def package(stage: str, folder: Path) -> None:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / "package.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        vendor_swagger_ui(PROJECT)
         # A region is all it needs of AWS; neither a profile nor a machine's role must be looked for.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -74,6 +80,31 @@ def package(stage: str, folder: Path) -> None:
     if faults := template_faults(json.loads(template.read_text()), timeouts_s):
         template.unlink()
         raise PackagingError("\n".join(faults))
+
+
+def vendor_swagger_ui(project: Path) -> None:
+    """
+    Put the files of Swagger UI that the API's page needs where Chalice packs them.
+
+    Each is replaced as a whole, and only by another: a ``chalice deploy`` may be packing them.
+
+    Raises:
+        PackagingError: The package that has them is not installed, or lacks one.
+    """
+    package = find_spec("flask_swagger_ui")
+    source = Path() if package is None or package.origin is None else Path(package.origin).parent / "dist"
+    folder, part = project / VENDORED, project / BUILD.name / "swagger_ui.part"
+    for parent in (folder, part.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    for name in SWAGGER_UI_FILES:
+        try:
+            content = (source / name).read_bytes()
+        except FileNotFoundError as missing:
+            message = f"Swagger UI is not installed: there is no {name}; make setup installs flask-swagger-ui"
+            raise PackagingError(message) from missing
+        if not (folder / name).exists() or (folder / name).read_bytes() != content:
+            part.write_bytes(content)
+            part.replace(folder / name)
 
 
 def lambda_wheels() -> Path:

@@ -3,15 +3,16 @@ Run the product on this machine: ``make run``.
 
 Starts MiniStack, or uses the emulator at ``AWS_ENDPOINT_URL`` when that is set (LocalStack, say); packages the product;
 creates its CloudFormation stack there; and serves the API at ``http://localhost:8000`` (``PORT`` changes that) until
-Ctrl-C or SIGTERM.
+Ctrl-C or SIGTERM. A setting of ``.chalice/config.json`` that is also a variable of the environment has that value.
 """
 
 import errno
+import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ from localstack.emulator import EmulatorError, is_ready, running_emulator
 from localstack.front import forward_to, front_server
 from localstack.packaging import (
     BUILD,
+    PROJECT,
+    TEMPLATE_NAME,
     ZIP_NAME,
     PackagingError,
     package,
@@ -90,7 +93,19 @@ def _deployed(endpoint: str, *, embedded: bool) -> DeployedStack:
         if embedded and not runs_lambda_wheels():
             zip_file = folder / ZIP_NAME
             without_dependencies(zip_file.rename(folder / "whole.zip"), zip_file)
+        change_settings(folder / TEMPLATE_NAME, os.environ)
         return _timed("Creating the stack", lambda: deploy(clients(endpoint), endpoint, folder))
+
+
+def change_settings(template_file: Path, environment: Mapping[str, str]) -> None:
+    """Give those settings of a rendered template that ``environment`` has too the values that it has."""
+    names = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
+    changed = {name: environment[name] for name in names if environment.get(name)}
+    template = json.loads(template_file.read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["Environment"]["Variables"] |= changed
+    template_file.write_text(json.dumps(template))
 
 
 @contextmanager

@@ -74,11 +74,17 @@ def stack_outputs(session: Session) -> dict[str, str]:
 def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
     _put_signing_key(session)
     template = json.loads((folder / TEMPLATE_NAME).read_text())
-    _upload_code(session, folder / ZIP_NAME, template)
+    session.client("s3").create_bucket(Bucket=BUCKET)
+    code = {"Bucket": BUCKET, "Key": _uploaded(session, (folder / ZIP_NAME).read_bytes(), "zip")}
+    for resource in template["Resources"].values():
+        if resource.get("Type") == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = code
+    template_key = _uploaded(session, json.dumps(template).encode(), "json")
     cloudformation = session.client("cloudformation")
     request = {
         "StackName": STACK_NAME,
-        "TemplateBody": json.dumps(template),
+        # By its address: in the request itself a template may have 51,200 bytes.
+        "TemplateURL": f"{endpoint_url.rstrip('/')}/{BUCKET}/{template_key}",
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
     try:
@@ -92,6 +98,7 @@ def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStac
         except WaiterError as failed:
             raise StackError(_reasons(cloudformation)) from failed
     outputs = stack_outputs(session)
+    _put_gateway_responses(session, outputs["RestAPIId"], template["Resources"]["RestAPI"]["Properties"])
     api_url = f"{endpoint_url.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}"
     return DeployedStack(api_url=api_url, outputs=outputs)
 
@@ -106,6 +113,34 @@ def _update(cloudformation: Any, request: dict[str, Any]) -> Any:  # noqa: ANN40
     return cloudformation.get_waiter("stack_update_complete")
 
 
+def _put_gateway_responses(session: Session, api_id: str, api: dict[str, Any]) -> None:
+    """
+    Put the gateway responses of the template's ``api`` into effect, unless they are.
+
+    On AWS they come with the definition that CloudFormation imports. An emulator may ignore them there, and have them
+    when it is asked in API Gateway's own calls; they then count from the next deployment of the stage on.
+    """
+    apigateway = session.client("apigateway")
+    wanted = {
+        name: {
+            "responseType": name,
+            **({"statusCode": response["StatusCode"]} if "StatusCode" in response else {}),
+            "responseParameters": {
+                f"gatewayresponse.header.{header}": value
+                for header, value in response["ResponseParameters"]["Headers"].items()
+            },
+            "responseTemplates": response["ResponseTemplates"],
+        }
+        for name, response in api["GatewayResponses"].items()
+    }
+    present = {each["responseType"]: each for each in apigateway.get_gateway_responses(restApiId=api_id)["items"]}
+    if all(response.items() <= present.get(name, {}).items() for name, response in wanted.items()):
+        return
+    for response in wanted.values():
+        apigateway.put_gateway_response(restApiId=api_id, **response)
+    apigateway.create_deployment(restApiId=api_id, stageName=STAGE)
+
+
 def _put_signing_key(session: Session) -> None:
     ssm = session.client("ssm")
     try:
@@ -116,15 +151,11 @@ def _put_signing_key(session: Session) -> None:
         return
 
 
-def _upload_code(session: Session, zip_file: Path, template: dict[str, Any]) -> None:
-    s3 = session.client("s3")
-    s3.create_bucket(Bucket=BUCKET)
-    # Named by its content, so that an update without a change is none.
-    key = f"{hashlib.sha256(zip_file.read_bytes()).hexdigest()}.zip"
-    s3.upload_file(str(zip_file), BUCKET, key)
-    for resource in template["Resources"].values():
-        if resource.get("Type") == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": key}
+def _uploaded(session: Session, content: bytes, kind: str) -> str:
+    """Put a file where CloudFormation finds it; return its key, that of its content: no change makes no update."""
+    key = f"{hashlib.sha256(content).hexdigest()}.{kind}"
+    session.client("s3").put_object(Bucket=BUCKET, Key=key, Body=content)
+    return key
 
 
 def _reasons(cloudformation: Any) -> str:  # noqa: ANN401 - boto3's classes are made at run time

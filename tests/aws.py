@@ -4,7 +4,7 @@ import json
 import socket
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import boto3
 from botocore.config import Config
@@ -23,7 +23,7 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
         endpoint_url=endpoint_url,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(connect_timeout=1, read_timeout=10, retries={"total_max_attempts": 1}, max_pool_connections=40),
+        config=Config(connect_timeout=1, read_timeout=10, retries={"total_max_attempts": 1}, max_pool_connections=64),
     )
 
 
@@ -88,7 +88,7 @@ class CountedCalls:
         assert boto3.DEFAULT_SESSION is not None
         self.write_units = 0.0
         boto3.DEFAULT_SESSION.events.register("before-call", self._count)
-        for write in ("PutItem", "UpdateItem", "DeleteItem"):
+        for write in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"):
             boto3.DEFAULT_SESSION.events.register(f"provide-client-params.dynamodb.{write}", self._ask_for_units)
             boto3.DEFAULT_SESSION.events.register(f"after-call.dynamodb.{write}", self._add_units)
 
@@ -103,11 +103,47 @@ class CountedCalls:
         params["ReturnConsumedCapacity"] = "INDEXES"
 
     def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
-        # A refused write is charged too, but its answer does not say how much.
-        self.write_units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+        # A refused write is charged too, but its answer does not say how much. A transaction's has one for each table.
+        consumed = parsed.get("ConsumedCapacity", [])
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            self.write_units += each.get("CapacityUnits", 0)
 
     def taken(self) -> dict[str, int]:
         """The counts so far, but for receiving, which is a test's in the place of AWS; counting begins anew."""
         counts, self._of = dict(self._of), Counter()
         counts.pop("ReceiveMessage", None)
         return counts
+
+
+class ReadUnits:
+    """Adds up what DynamoDB charges for the reads of one client within the block, of tables and indexes."""
+
+    _READS = ("GetItem", "Query", "BatchGetItem")
+
+    def __init__(self, dynamodb: Any) -> None:
+        self._events = dynamodb.meta.events
+        self._units = 0.0
+
+    def __enter__(self) -> Self:
+        for read in self._READS:
+            self._events.register(f"provide-client-params.dynamodb.{read}", self._ask_for_units)
+            self._events.register(f"after-call.dynamodb.{read}", self._add_units)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for read in self._READS:
+            self._events.unregister(f"provide-client-params.dynamodb.{read}", self._ask_for_units)
+            self._events.unregister(f"after-call.dynamodb.{read}", self._add_units)
+
+    def taken(self) -> float:
+        """The units so far; adding up begins anew."""
+        units, self._units = self._units, 0.0
+        return units
+
+    def _ask_for_units(self, params: dict[str, Any], **_: Any) -> None:
+        params["ReturnConsumedCapacity"] = "TOTAL"
+
+    def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
+        consumed = parsed.get("ConsumedCapacity", [])  # which MiniStack leaves out of BatchGetItem's answer
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            self._units += each["CapacityUnits"]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import operations
+from chalicelib.adapters.cursors import HmacCursorSeal
 from chalicelib.bootstrap import Services
 from chalicelib.consumer import Consumer
 from chalicelib.domain.jobs import Act, Claim, Job, JobEvent, JobId, JobKey, JobLimits, JobStatus, Transition
@@ -17,7 +18,9 @@ from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.execution import Execution
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
+from chalicelib.services.submission import SubmissionService
 from chalicelib.services.sweeping import Sweep
+from chalicelib.services.waiting import Waiting
 from tests.fakes import (
     NOON,
     CountingIds,
@@ -26,8 +29,10 @@ from tests.fakes import (
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
+    InMemorySubmissions,
     InMemoryUserRepository,
     InProcessRunner,
+    PassingTime,
     PlainTokens,
     ReversedPasswords,
 )
@@ -100,7 +105,14 @@ class World:
     limits: JobLimits = field(default_factory=make_limits)
     submit_quota: int = 1000
     read_quota: int = 1000
+    sign_in_quota: int = 1000
     body_max_bytes: int = 256 * 1024
+    pause: PassingTime = field(init=False)
+    submissions: InMemorySubmissions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pause = PassingTime(self.clock)
+        self.submissions = InMemorySubmissions(self.jobs)
 
     def execution(self) -> Execution:
         return Execution(
@@ -120,6 +132,8 @@ class World:
         )
 
     def services(self) -> Services:
+        rate_limiter = RateLimiter(self.hits, self.clock, self.ids)
+        read_limit = Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1), admits_uncounted=True)
         return Services(
             accounts=AccountService(
                 users=self.users,
@@ -129,8 +143,9 @@ class World:
                 ids=self.ids,
                 token_ttl=timedelta(hours=1),
             ),
-            jobs=JobService(
+            submissions=SubmissionService(
                 jobs=self.jobs,
+                submissions=self.submissions,
                 queue=self.queue,
                 operations=self.catalogue,
                 clock=self.clock,
@@ -138,6 +153,23 @@ class World:
                 limits=self.limits,
                 worker="api",
             ),
+            jobs=JobService(
+                jobs=self.jobs,
+                lists=self.jobs,
+                queue=self.queue,
+                clock=self.clock,
+                ids=self.ids,
+                limits=self.limits,
+                worker="api",
+            ),
+            waiting=Waiting(
+                jobs=self.jobs,
+                clock=self.clock,
+                pause=self.pause,
+                rate_limiter=rate_limiter,
+                read_limit=read_limit,
+            ),
+            cursors=HmacCursorSeal(lambda: bytes(32)),
             consumer=Consumer(
                 execution=self.execution(),
                 dead_letters=self.dead_letters(),
@@ -147,8 +179,10 @@ class World:
             sweep=Sweep(jobs=self.jobs, queue=self.queue, clock=self.clock, randomness=self.chance, limits=self.limits),
             dead_letters=self.dead_letters(),
             operations=self.catalogue,
-            rate_limiter=RateLimiter(self.hits, self.clock),
+            rate_limiter=rate_limiter,
             submit_limit=Limit(name="submit", quota=self.submit_quota, window=timedelta(minutes=1)),
-            read_limit=Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1)),
+            read_limit=read_limit,
+            sign_in_limit=Limit(name="sign-in", quota=self.sign_in_quota, window=timedelta(minutes=1)),
             body_max_bytes=self.body_max_bytes,
+            clock=self.clock,
         )

@@ -1,8 +1,8 @@
 """In-memory implementations of the ports. They pass the same contract suite as the real ones."""
 
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -16,12 +16,15 @@ from chalicelib.domain.errors import (
     NotAuthenticated,
     Unavailable,
 )
+from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Claim, Job, JobErrorCode, JobId, JobKey
-from chalicelib.domain.rate_limits import Limit, Window
+from chalicelib.domain.rate_limits import Limit, Taking, Tally
+from chalicelib.domain.receipts import Receipt
 from chalicelib.domain.users import User, UserId, username_key
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import DueJob, JobPage
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
@@ -36,6 +39,20 @@ class FixedClock:
         self._now += timedelta(**amount)
 
 
+class PassingTime:
+    """A pause that only moves the clock on; ``meanwhile`` is called in each, with its number from 1 on."""
+
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
+        self.slept: list[timedelta] = []
+        self.meanwhile: Callable[[int], None] = lambda _number: None
+
+    def sleep(self, duration: timedelta) -> None:
+        self._clock.advance(seconds=duration.total_seconds())
+        self.slept.append(duration)
+        self.meanwhile(len(self.slept))
+
+
 class CountingIds:
     """Ids that sort by creation and are the same in every run."""
 
@@ -45,8 +62,9 @@ class CountingIds:
     def new_user_id(self) -> UserId:
         return UserId(f"00000000-0000-4000-8000-{next(self._numbers):012x}")
 
-    def new_job_id(self) -> JobId:
-        return JobId(f"00000000-0000-7000-8000-{next(self._numbers):012x}")
+    def new_job_id(self, at: datetime) -> JobId:
+        milliseconds = f"{(at - EPOCH) // timedelta(milliseconds=1):012x}"
+        return JobId(f"{milliseconds[:8]}-{milliseconds[8:]}-7000-8000-{next(self._numbers):012x}")
 
     def new_token_id(self) -> str:
         return f"00000000-0000-4000-9000-{next(self._numbers):012x}"
@@ -74,7 +92,7 @@ class InMemoryUserRepository:
 
 
 class InMemoryJobRepository:
-    """The jobs table: each write takes the rule from `Job` and is atomic, as DynamoDB's conditional ones are."""
+    """The jobs table, its lists too: writes take the rule from `Job` and are atomic, as DynamoDB's conditional ones."""
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Job] = {}
@@ -86,16 +104,24 @@ class InMemoryJobRepository:
         with self._lock:
             self._jobs.setdefault(job.key, job)
 
+    def add_all(self, jobs: Sequence[Job], condition: Callable[[], bool]) -> None:
+        """Store new jobs if the condition holds, all in one step."""
+        _answer_unless(self.away)
+        with self._lock:
+            if condition():
+                for job in jobs:
+                    self._jobs.setdefault(job.key, job)
+
     def get(self, key: JobKey) -> Job | None:
         _answer_unless(self.away)
         return self._jobs.get(key)
 
-    def newest(self, owner_id: UserId, *, limit: int, after: JobId | None) -> JobPage:
+    def page(self, owner_id: UserId, wanted: JobFilter, *, limit: int, after: JobId | None) -> JobPage:
         _answer_unless(self.away)
         with self._lock:
-            ids = sorted((key.job_id for key in self._jobs if key.owner_id == owner_id), reverse=True)
-            wanted = [job_id for job_id in ids if after is None or job_id < after]
-            page = [self._jobs[JobKey(owner_id=owner_id, job_id=job_id)] for job_id in wanted[:limit]]
+            own = [job for key, job in self._jobs.items() if key.owner_id == owner_id]
+        found = [job for job in own if wanted.matches(job) and (after is None or job.key.job_id < after)]
+        page = sorted(found, key=lambda job: job.key.job_id, reverse=True)[:limit]
         # As in DynamoDB, a full page has a next one, even if that turns out to be empty.
         return JobPage(jobs=page, next_after=page[-1].key.job_id if len(page) == limit else None)
 
@@ -119,6 +145,14 @@ class InMemoryJobRepository:
             if current is None or not current.is_unchanged_since(seen):
                 raise ConcurrentUpdate(current)
             self._jobs[to.key] = to
+
+    def delete(self, seen: Job) -> None:
+        _answer_unless(self.away)
+        with self._lock:
+            current = self._jobs.get(seen.key)
+            if current is not None and not current.is_unchanged_since(seen):
+                raise ConcurrentUpdate(current)
+            self._jobs.pop(seen.key, None)
 
     def due(self, shard: int, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
         _answer_unless(self.away)
@@ -159,22 +193,62 @@ def _page(entries: list[DueJob], at: datetime, limit: int, after: DueJob | None)
     return sorted(wanted, key=place)[:limit]
 
 
+class InMemorySubmissions:
+    """New jobs and receipts, over the rows of a jobs table."""
+
+    def __init__(self, rows: InMemoryJobRepository) -> None:
+        self._rows = rows
+        self._receipts: dict[tuple[UserId, str], Receipt] = {}
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        self._rows.add_all(jobs, lambda: True)
+
+    def add_once(self, jobs: Sequence[Job], receipt: Receipt) -> Receipt:
+        key = (receipt.owner_id, receipt.key_digest)
+
+        def is_free() -> bool:
+            standing = self._receipts.get(key)
+            if standing is not None and not standing.is_expired(receipt.created_at):
+                return False
+            self._receipts[key] = receipt
+            return True
+
+        self._rows.add_all(jobs, is_free)
+        return self._receipts[key]
+
+    def find(self, owner_id: UserId, key_digest: str, *, at: datetime) -> Receipt | None:
+        _answer_unless(self._rows.away)
+        standing = self._receipts.get((owner_id, key_digest))
+        return None if standing is None or standing.is_expired(at) else standing
+
+    def receipts(self) -> Sequence[Receipt]:
+        return list(self._receipts.values())
+
+
 class InMemoryRateLimitStore:
+    """``tallies`` by holder and name of the limit; ``calls`` counts what it was asked, answered or not."""
+
     def __init__(self) -> None:
-        self._hits: Counter[tuple[UserId, str, int]] = Counter()
+        self.tallies: dict[tuple[str, str], Tally] = {}
         self._lock = threading.Lock()
         self.calls = 0
         self.away = False
 
-    def take(self, user_id: UserId, limit: Limit, window: Window, *, permits: int = 1) -> bool:
-        _answer_unless(self.away)
+    def take(self, holder: str, limit: Limit, taking: Taking) -> Tally:
         self.calls += 1
-        key = (user_id, limit.name, window.index)
+        _answer_unless(self.away)
+        key = (holder, limit.name)
         with self._lock:
-            if self._hits[key] + permits > limit.quota:
-                return False
-            self._hits[key] += permits
-        return True
+            found = self.tallies.get(key)
+            if found is None and taking.born is None:
+                found = Tally(born=taking.ticket)
+            elif found is None or taking.born != found.born or found.taken > taking.highest:
+                raise ConcurrentUpdate(found)
+            marks = {taking.interval: found.taken, **found.marks}
+            for old in taking.old_marks:
+                marks.pop(old, None)
+            self.tallies[key] = Tally(born=found.born, taken=found.taken + taking.permits, marks=marks)
+            return self.tallies[key]
 
 
 class InMemoryJobQueue:
@@ -186,6 +260,7 @@ class InMemoryJobQueue:
         self.deleted: list[str] = []
         self.away = False
         self.fault: Exception | None = None
+        self.refuses: set[JobKey] = set()
 
     def send(self, key: JobKey, *, delay: timedelta = timedelta()) -> None:
         _answer_unless(self.away)
@@ -193,6 +268,12 @@ class InMemoryJobQueue:
             raise self.fault
         self.messages.append(key)
         self.delays.append(delay)
+
+    def send_all(self, delays: Mapping[JobKey, timedelta]) -> Mapping[JobKey, str]:
+        for key, delay in delays.items():
+            if key not in self.refuses:
+                self.send(key, delay=delay)
+        return dict.fromkeys(self.refuses & delays.keys(), "the fake refuses it")
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         _answer_unless(self.away)

@@ -38,6 +38,12 @@ class AwsClients:
         return client
 
     @cached_property
+    def dynamodb_once(self) -> "DynamoDBClient":
+        """DynamoDB's client for calls that are not worth another try; each ends within 3 s."""
+        client: DynamoDBClient = _client("dynamodb", attempts=1)
+        return client
+
+    @cached_property
     def sqs(self) -> "SQSClient":
         """SQS's client."""
         client: SQSClient = _client("sqs")
@@ -50,14 +56,14 @@ class AwsClients:
         return client
 
 
-def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+def _client(service: str, *, attempts: int = ATTEMPTS) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
     import boto3  # noqa: PLC0415 - see the module
     from botocore.config import Config  # noqa: PLC0415 - see the module
 
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
@@ -68,6 +74,7 @@ TRANSIENT_CODES = frozenset(
         "InternalFailure",
         "InternalError",
         "KmsThrottled",
+        "BandwidthLimitExceeded",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
@@ -81,6 +88,7 @@ TRANSIENT_CODES = frozenset(
         "ThrottlingException",
         "TooManyRequestsException",
         "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
 """Error codes after which the same call may go through later, whatever their HTTP status."""

@@ -1,6 +1,6 @@
 """The jobs queue on SQS, and the form of its messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, SendMessageBatchRequestEntryTypeDef
 
-DELETE_MAX = 10
-"""Messages that SQS deletes in one call."""
+BATCH_MAX = 10
+"""Messages that SQS sends or deletes in one call."""
 
 
 KEY_MAX_CHARACTERS = 64
@@ -80,6 +80,33 @@ class SqsJobQueue:
                 DelaySeconds=int(delay.total_seconds()),
             )
 
+    def send_all(self, delays: Mapping[JobKey, timedelta]) -> Mapping[JobKey, str]:
+        """
+        Send many jobs' keys, ten a call, each as `send` does; return why those that SQS refused were.
+
+        Raises:
+            Unavailable: SQS does not answer; the calls after that one are not made.
+        """
+        client = self._client()
+        refused: dict[JobKey, str] = {}
+        keys = list(delays)
+        for begin in range(0, len(keys), BATCH_MAX):
+            chunk = keys[begin : begin + BATCH_MAX]
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {
+                    "Id": str(number),
+                    "MessageBody": to_body(key),
+                    "MessageGroupId": key.owner_id,
+                    "DelaySeconds": int(delays[key].total_seconds()),
+                }
+                for number, key in enumerate(chunk)
+            ]
+            with unavailable_when_away("the job queue"):
+                answer = client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            for failed in answer.get("Failed", []):
+                refused[chunk[int(failed["Id"])]] = f"{failed['Code']}: {failed.get('Message', '')}"
+        return refused
+
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """
         Delete received messages, ten a call.
@@ -88,10 +115,10 @@ class SqsJobQueue:
             Unavailable: SQS does not answer; some may have been deleted.
         """
         client = self._client()
-        for begin in range(0, len(receipt_handles), DELETE_MAX):
+        for begin in range(0, len(receipt_handles), BATCH_MAX):
             entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "ReceiptHandle": handle}
-                for number, handle in enumerate(receipt_handles[begin : begin + DELETE_MAX])
+                for number, handle in enumerate(receipt_handles[begin : begin + BATCH_MAX])
             ]
             with unavailable_when_away("the job queue"):
                 client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)

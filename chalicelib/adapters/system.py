@@ -3,7 +3,7 @@
 import secrets
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.domain.jobs import JobId
 from chalicelib.domain.users import UserId
@@ -18,6 +18,14 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+class SystemPause:
+    """The machine's own sleep."""
+
+    def sleep(self, duration: timedelta) -> None:
+        """Return after ``duration``."""
+        time.sleep(duration.total_seconds())
+
+
 class SystemRandomness:
     """The machine's randomness."""
 
@@ -26,23 +34,30 @@ class SystemRandomness:
         return secrets.randbelow(2**32) / 2**32
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+COUNTER_BITS = 12
+
+
 class SystemIds:
     """Random identifiers."""
+
+    def __init__(self) -> None:
+        self._last_place = 0
 
     def new_user_id(self) -> UserId:
         """Return a random UUID."""
         return UserId(str(uuid.uuid4()))
 
-    def new_job_id(self) -> JobId:
+    def new_job_id(self, at: datetime) -> JobId:
         """
-        Return a UUID version 7 whose 12 bits after the milliseconds carry the fraction of the millisecond.
+        Return a UUID version 7 of the millisecond ``at`` whose next 12 bits count the ids of that millisecond.
 
-        RFC 9562 section 5.7 and, for the fraction, section 6.2 method 3: ids of one process sort by creation to a
-        quarter of a microsecond.
+        RFC 9562 section 5.7 and, for the counter, section 6.2 method 1. The 62 bits after it are random.
         """
-        milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
-        fraction = nanoseconds * 4096 // 1_000_000
-        number = (milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | secrets.randbits(62)
+        milliseconds = (at - EPOCH) // timedelta(milliseconds=1)
+        self._last_place = max(milliseconds << COUNTER_BITS, self._last_place + 1)
+        milliseconds, counter = divmod(self._last_place, 1 << COUNTER_BITS)
+        number = (milliseconds << 80) | (0x7 << 76) | (counter << 64) | (0b10 << 62) | secrets.randbits(62)
         return JobId(str(uuid.UUID(int=number)))
 
     def new_worker_id(self) -> str:

@@ -1,36 +1,48 @@
 """What the service says of itself, to anyone: ``GET /health`` and ``GET /operations``. Neither reaches AWS."""
 
-from collections.abc import Callable
+from chalice.app import Response
 
-from chalice.app import Blueprint, Response
-
-from chalicelib.api.edge import ANY_CONTENT_TYPE, answers_problems, json_response
+from chalicelib.api.call import Call
+from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.requests import json_response
 from chalicelib.api.schemas import DescribedOperation, Health, OperationList
-from chalicelib.bootstrap import Services
 
 
-def blueprint(services: Callable[[], Services]) -> Blueprint:
-    """Return the routes over ``services``."""
-    routes = Blueprint(__name__)
+def health(_call: Call) -> Response:
+    """Answer, which is all."""
+    return json_response(Health(status="ok"))
 
-    @routes.route("/health", methods=["GET"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def health() -> Response:
-        return json_response(Health(status="ok"))
 
-    @routes.route("/operations", methods=["GET"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def list_operations() -> Response:
-        described = [
-            DescribedOperation(
-                name=each.name,
-                description=each.description,
-                input_schema=each.input_schema,
-                max_attempts=each.policy.max_attempts,
-                timeout_s=each.policy.timeout_s,
-            )
-            for each in services().operations.all()
-        ]
-        return json_response(OperationList(operations=described))
+def list_operations(call: Call) -> Response:
+    """Return what jobs can compute."""
+    described = [
+        DescribedOperation(
+            name=each.name,
+            description=each.description,
+            input_schema=each.input_schema,
+            max_attempts=each.policy.max_attempts,
+            timeout_s=each.policy.timeout_s,
+        )
+        for each in call.services.operations.all()
+    ]
+    return json_response(OperationList(operations=described))
 
-    return routes
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/health",
+        tag="Service",
+        summary="Whether the service answers; asks no table",
+        handler=health,
+        answers={200: Health},
+    ),
+    Endpoint(
+        method="GET",
+        path="/operations",
+        tag="Service",
+        summary="What jobs can compute, with the schema of each operation's data",
+        handler=list_operations,
+        answers={200: OperationList},
+    ),
+)

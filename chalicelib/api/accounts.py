@@ -1,31 +1,53 @@
 """``POST /register`` and ``POST /login``."""
 
-from collections.abc import Callable
+from chalice.app import Response
 
-from chalice.app import Blueprint, Response
+from chalicelib.api.auth import count
+from chalicelib.api.call import Call
+from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.forms import Credentials, NewCredentials
+from chalicelib.api.requests import json_body, json_response
+from chalicelib.api.schemas import RegisteredUser, TokenAnswer
+from chalicelib.domain.errors import Conflict, NotAuthenticated, RateLimited, Unavailable
+from chalicelib.domain.users import username_digest
 
-from chalicelib.api.edge import ANY_CONTENT_TYPE, answers_problems, json_body, json_response
-from chalicelib.api.schemas import Credentials, RegisteredUser, TokenAnswer
-from chalicelib.bootstrap import Services
+
+def register(call: Call) -> Response:
+    """Create a user."""
+    wanted = json_body(call, NewCredentials)
+    user = call.services.accounts.register(wanted.username, wanted.password)
+    return json_response(RegisteredUser(user_id=user.user_id, username=user.username), status=201)
 
 
-def blueprint(services: Callable[[], Services]) -> Blueprint:
-    """Return the account routes over ``services``."""
-    routes = Blueprint(__name__)
+def log_in(call: Call) -> Response:
+    """Exchange a name and a password for a token."""
+    given = json_body(call, Credentials)
+    # Before the password is looked at, which is the costly part, and for a name that nobody has just the same.
+    count(call, username_digest(given.username), call.services.sign_in_limit)
+    token = call.services.accounts.log_in(given.username, given.password)
+    answer = TokenAnswer(access_token=token.token, token_type="bearer", expires_in=token.expires_in_s)  # noqa: S106 - the scheme's name
+    return json_response(answer)
 
-    @routes.route("/register", methods=["POST"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def register() -> Response:
-        wanted = json_body(routes.current_request, Credentials, max_bytes=services().body_max_bytes)
-        user = services().accounts.register(wanted.username, wanted.password)
-        return json_response(RegisteredUser(user_id=user.user_id, username=user.username), status=201)
 
-    @routes.route("/login", methods=["POST"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def login() -> Response:
-        given = json_body(routes.current_request, Credentials, max_bytes=services().body_max_bytes)
-        token = services().accounts.log_in(given.username, given.password)
-        answer = TokenAnswer(access_token=token.token, token_type="bearer", expires_in=token.expires_in_s)  # noqa: S106 - the scheme's name
-        return json_response(answer, headers={"Cache-Control": "no-store"})
-
-    return routes
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/register",
+        summary="Create a user",
+        tag="Accounts",
+        handler=register,
+        body=NewCredentials,
+        answers={201: RegisteredUser},
+        refusals=(Conflict, Unavailable),
+    ),
+    Endpoint(
+        method="POST",
+        path="/login",
+        tag="Accounts",
+        summary="Exchange a username and a password for an access token",
+        handler=log_in,
+        body=Credentials,
+        answers={200: TokenAnswer},
+        refusals=(NotAuthenticated, RateLimited, Unavailable),
+    ),
+)

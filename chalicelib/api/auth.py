@@ -1,35 +1,77 @@
-"""Who is calling: the bearer token of a request, checked in process, and the caller's quota."""
+"""Who is calling: the bearer token of a request, checked in process, and the caller's limits, told in every answer."""
 
-from chalice.app import Request
+import re
+from collections.abc import Iterable
+from datetime import timedelta
 
-from chalicelib.bootstrap import Services
-from chalicelib.domain.errors import NotAuthenticated
-from chalicelib.domain.rate_limits import Limit
+from chalicelib.api.call import Access, Call
+from chalicelib.api.problems import TokenRefused
+from chalicelib.domain.errors import NotAuthenticated, RateLimited
+from chalicelib.domain.rate_limits import Limit, Standing
 from chalicelib.domain.users import UserId
 
 
-def admitted_user(services: Services, request: Request, limit: Limit) -> UserId:
+def authenticated_user(call: Call) -> UserId:
     """
-    Return the caller, with one request of ``limit`` counted.
+    Return the caller.
 
     The header is ``Authorization: Bearer <token>`` (RFC 6750); the bare token is accepted too.
 
     Raises:
-        NotAuthenticated: No token, or one that does not hold.
-        RateLimited: The caller's quota is spent.
+        NotAuthenticated: No token.
+        TokenRefused: One that does not hold.
     """
-    user_id = services.accounts.authenticate(_token(request))
-    services.rate_limiter.admit(user_id, limit)
-    return user_id
+    token = _token(call.header("authorization") or "")
+    try:
+        return call.services.accounts.authenticate(token)
+    except NotAuthenticated as refusal:
+        raise TokenRefused(str(refusal)) from refusal
 
 
-def _token(request: Request) -> str:
-    words = request.headers.get("authorization", "").split()
-    match words:
-        case [token]:
-            return str(token)
+def limit_of(call: Call, access: Access) -> Limit:
+    """Return the limit that calls with this access count against."""
+    return call.services.submit_limit if access is Access.SUBMIT else call.services.read_limit
+
+
+def count(call: Call, holder: str, limit: Limit, *, permits: int = 1) -> None:
+    """
+    Count a request against a limit; its answer will say how the holder stands, unless it passes uncounted.
+
+    Raises:
+        InvalidInput: It uses more permits than the quota has.
+        RateLimited: The quota has no room for it now.
+        Unavailable: It cannot be counted, and its limit admits none uncounted.
+    """
+    try:
+        standing = call.services.rate_limiter.admit(holder, limit, permits=permits)
+    except RateLimited as refused:
+        call.standings[limit.name] = refused.standing
+        raise
+    if standing is not None:
+        call.standings[limit.name] = standing
+
+
+def limit_headers(standings: Iterable[Standing]) -> dict[str, str]:
+    """
+    Return how a caller stands with some limits, as two lists of structured fields (RFC 9651); nothing without any.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-10.
+    """
+    policies, left = [], []
+    for standing in standings:
+        limit = standing.limit
+        more = "" if standing.more_in_s is None else f";t={standing.more_in_s}"
+        policies.append(f'"{limit.name}";q={limit.quota};w={limit.window // timedelta(seconds=1)}')
+        left.append(f'"{limit.name}";r={standing.remaining}{more}')
+    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(left)} if left else {}
+
+
+def _token(authorization: str) -> str:
+    match re.split("[ \t]+", authorization.strip(" \t")):
+        case [token] if token and token.lower() != "bearer":
+            return token
         case [scheme, token] if scheme.lower() == "bearer":
-            return str(token)
+            return token
         case _:
             detail = "send the header Authorization: Bearer <token>, with the access_token that POST /login returns"
             raise NotAuthenticated(detail)

@@ -1,49 +1,64 @@
-"""
-What happens to one job, and changing that: its event log, an explanation, cancelling and retrying.
+"""Changing one job: cancelling, retrying and deleting it. Each counts as a submission of the caller."""
 
-Cancelling and retrying count as submissions of the caller, the others as reads.
-"""
+from chalice.app import Response
 
-from collections.abc import Callable
-
-from chalice.app import Blueprint, Response
-
-from chalicelib.api.auth import admitted_user
-from chalicelib.api.edge import ANY_CONTENT_TYPE, answers_problems, json_response
-from chalicelib.api.schemas import AcceptedJob, EventLog, Explanation
-from chalicelib.bootstrap import Services
-from chalicelib.domain.users import UserId
+from chalicelib.api.call import Access, Call
+from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.fields import EXAMPLE_JOB_ID
+from chalicelib.api.requests import json_response
+from chalicelib.api.schemas import AcceptedJob
+from chalicelib.domain.errors import Conflict, Expired, NotFound
+from chalicelib.domain.jobs import JobStatus
+from chalicelib.domain.polling import poll_after_s
 
 
-def blueprint(services: Callable[[], Services]) -> Blueprint:
-    """Return the routes over ``services``."""
-    routes = Blueprint(__name__)
+def cancel_job(call: Call) -> Response:
+    """Call a job off."""
+    job = call.services.jobs.cancel(call.user_id, call.parameter("job_id"))
+    return json_response(AcceptedJob.from_job(job), status=202)
 
-    def reader() -> UserId:
-        return admitted_user(services(), routes.current_request, services().read_limit)
 
-    def submitter() -> UserId:
-        return admitted_user(services(), routes.current_request, services().submit_limit)
+def retry_job(call: Call) -> Response:
+    """Give a job a fresh set of attempts."""
+    job = call.services.jobs.retry_by_hand(call.user_id, call.parameter("job_id"))
+    headers = {"Location": call.path.removesuffix("/retry"), "Retry-After": str(poll_after_s(job, at=job.run_at))}
+    return json_response(AcceptedJob.from_job(job), status=202, headers=headers)
 
-    @routes.route("/jobs/{job_id}/events", methods=["GET"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def get_job_events(job_id: str) -> Response:
-        return json_response(EventLog.from_job(services().jobs.get(reader(), job_id)))
 
-    @routes.route("/jobs/{job_id}/explain", methods=["GET"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def explain_job(job_id: str) -> Response:
-        status, sentence = services().jobs.explain(reader(), job_id)
-        return json_response(Explanation(status=status, explanation=sentence))
+def delete_job(call: Call) -> Response:
+    """Forget a job."""
+    call.services.jobs.delete(call.user_id, call.parameter("job_id"))
+    return Response(body="", status_code=204)
 
-    @routes.route("/jobs/{job_id}/cancel", methods=["POST"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def cancel_job(job_id: str) -> Response:
-        return json_response(AcceptedJob.from_job(services().jobs.cancel(submitter(), job_id)), status=202)
 
-    @routes.route("/jobs/{job_id}/retry", methods=["POST"], content_types=ANY_CONTENT_TYPE)
-    @answers_problems
-    def retry_job(job_id: str) -> Response:
-        return json_response(AcceptedJob.from_job(services().jobs.retry_by_hand(submitter(), job_id)), status=202)
-
-    return routes
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/jobs/{job_id}/cancel",
+        summary="Call a waiting or running job off",
+        handler=cancel_job,
+        access=Access.SUBMIT,
+        answers={202: AcceptedJob},
+        examples={202: AcceptedJob(job_id=EXAMPLE_JOB_ID, status=JobStatus.CANCELLED)},
+        refusals=(NotFound, Expired, Conflict),
+    ),
+    Endpoint(
+        method="POST",
+        path="/jobs/{job_id}/retry",
+        summary="Run a failed or cancelled job again",
+        handler=retry_job,
+        access=Access.SUBMIT,
+        answers={202: AcceptedJob},
+        gives=("Location", "Retry-After"),
+        refusals=(NotFound, Expired, Conflict),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/jobs/{job_id}",
+        summary="Forget a job that is final",
+        handler=delete_job,
+        access=Access.SUBMIT,
+        answers={204: None},
+        refusals=(NotFound, Expired, Conflict),
+    ),
+)

@@ -1,64 +1,51 @@
-"""Request and response bodies. The field names are the API's."""
+"""Bodies of answers. The field names are the API's."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from chalicelib.domain.jobs import Job, JobError
-from chalicelib.services.jobs import JobOptions
+from chalicelib.api.fields import (
+    Attempt,
+    Data,
+    Expiry,
+    Instant,
+    JobIdText,
+    MetadataGiven,
+    NewStatus,
+    Operation,
+    Result,
+    Status,
+    TagsGiven,
+    described,
+    raw,
+)
+from chalicelib.api.problems import Problem
+from chalicelib.domain.jobs import Job, JobError, Transition
 
-
-class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /register`` and ``POST /login``."""
-
-    username: str
-    password: str
+NUMBERS: Final = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}}
 
 
 class RegisteredUser(msgspec.Struct, frozen=True):
     """Answer of ``POST /register``."""
 
-    user_id: str
-    username: str
+    user_id: Annotated[str, described("", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", format="uuid")]
+    username: Annotated[str, described("", "yourname")]
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
     """Answer of ``POST /login``, named as in RFC 6749 section 5.1; ``expires_in`` is in seconds."""
 
-    access_token: str
-    token_type: str
-    expires_in: int
-
-
-class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /jobs``; what ``data`` may be depends on the operation."""
-
-    operation: str
-    data: msgspec.Raw
-    delay_s: int | None = None
-    run_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    max_attempts: int | None = None
-    timeout_s: int | None = None
-    retention_days: int | None = None
-
-    def options(self) -> JobOptions:
-        """Return what the caller asks of this one job."""
-        return JobOptions(
-            delay_s=self.delay_s,
-            run_at=self.run_at,
-            max_attempts=self.max_attempts,
-            timeout_s=self.timeout_s,
-            retention_days=self.retention_days,
-        )
+    access_token: Annotated[str, described("", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ5b3UifQ.signature")]
+    token_type: Annotated[str, described("", "bearer")]
+    expires_in: Annotated[int, described("", 3600)]
 
 
 class AcceptedJob(msgspec.Struct, frozen=True):
     """Answer of ``POST /jobs``, ``POST /jobs/{job_id}/cancel`` and ``POST /jobs/{job_id}/retry``."""
 
-    job_id: str
-    status: str
+    job_id: JobIdText
+    status: NewStatus
 
     @classmethod
     def from_job(cls, job: Job) -> "AcceptedJob":
@@ -66,17 +53,37 @@ class AcceptedJob(msgspec.Struct, frozen=True):
         return cls(job_id=job.key.job_id, status=job.status)
 
 
+class BatchedJob(msgspec.Struct, frozen=True):
+    """One job of a batch: accepted, with ``job_id`` and ``status``, or refused, with ``error``."""
+
+    job_id: str | msgspec.UnsetType = msgspec.UNSET
+    status: str | msgspec.UnsetType = msgspec.UNSET
+    error: Problem | msgspec.UnsetType = msgspec.UNSET
+
+
+AcceptedOrRefused = Annotated[
+    BatchedJob,
+    msgspec.Meta(extra_json_schema={"oneOf": [{"required": ["job_id", "status"]}, {"required": ["error"]}]}),
+]
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """Answer of ``POST /jobs/batch``: what became of each job, in the order of the request."""
+
+    jobs: Sequence[AcceptedOrRefused]
+
+
 class JobState(msgspec.Struct, frozen=True):
     """Answer of ``GET /jobs/{job_id}/status``."""
 
-    status: str
+    status: Status
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
     """Why a job FAILED."""
 
-    code: str
-    detail: str
+    code: Annotated[str, described("", "OPERATION_FAILED")]
+    detail: Annotated[str, described("", "the result is beyond the largest float")]
 
     @classmethod
     def from_error(cls, error: JobError | None) -> "ErrorBody | None":
@@ -84,20 +91,17 @@ class ErrorBody(msgspec.Struct, frozen=True):
         return None if error is None else cls(code=error.code, detail=error.detail)
 
 
-NULL = msgspec.Raw(b"null")
-
-
-def raw(json_text: str | None) -> msgspec.Raw:
-    """Return stored JSON text as it is, ``null`` when there is none."""
-    return NULL if json_text is None else msgspec.Raw(json_text.encode())
+def metadata_of(job: Job) -> Mapping[str, str]:
+    """Return a job's metadata as it was given."""
+    return msgspec.json.decode(job.metadata_json, type=dict[str, str]) if job.metadata_json else {}
 
 
 class JobResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """Answer of ``GET /jobs/{job_id}/result``; ``error`` is there when the job FAILED."""
 
-    status: str
-    result: msgspec.Raw
-    error: ErrorBody | None = None
+    status: Status
+    result: Result
+    error: Annotated[ErrorBody | None, described("", None)] = None
 
     @classmethod
     def from_job(cls, job: Job) -> "JobResult":
@@ -105,14 +109,16 @@ class JobResult(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(status=job.status, result=raw(job.result_json), error=ErrorBody.from_error(job.error))
 
 
-class ListedJob(msgspec.Struct, frozen=True):
-    """One job of a list."""
+class ListedJob(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One job of a list; ``tags`` and ``metadata`` are there when it has some."""
 
-    job_id: str
-    data: msgspec.Raw
-    operation: str
-    status: str
-    result: msgspec.Raw
+    job_id: JobIdText
+    data: Data
+    operation: Operation
+    status: Status
+    result: Result
+    tags: TagsGiven = ()
+    metadata: MetadataGiven = msgspec.field(default_factory=dict)
 
     @classmethod
     def from_job(cls, job: Job) -> "ListedJob":
@@ -123,6 +129,8 @@ class ListedJob(msgspec.Struct, frozen=True):
             operation=job.operation,
             status=job.status,
             result=raw(job.result_json),
+            tags=job.tags,
+            metadata=metadata_of(job),
         )
 
 
@@ -130,26 +138,28 @@ class JobList(msgspec.Struct, frozen=True):
     """Answer of ``GET /jobs``: newest first; ``next_cursor`` is null at the end."""
 
     jobs: Sequence[ListedJob]
-    next_cursor: str | None
+    next_cursor: Annotated[str | None, described("The `cursor` of the next page; null on the last one.", None)]
 
 
 class WholeJob(msgspec.Struct, frozen=True):
     """Answer of ``GET /jobs/{job_id}``; instants are RFC 3339 in UTC."""
 
-    job_id: str
-    operation: str
-    data: msgspec.Raw
-    status: str
-    attempt: int
-    max_attempts: int
-    timeout_s: int
-    created_at: datetime
-    run_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    expires_at: datetime
-    result: msgspec.Raw
-    error: ErrorBody | None
+    job_id: JobIdText
+    operation: Operation
+    data: Data
+    status: Status
+    attempt: Attempt
+    max_attempts: Annotated[int, described("", 3)]
+    timeout_s: Annotated[int, described("", 60)]
+    created_at: Instant
+    run_at: Instant
+    started_at: Instant | None
+    finished_at: Instant | None
+    expires_at: Expiry
+    tags: TagsGiven
+    metadata: MetadataGiven
+    result: Result
+    error: Annotated[ErrorBody | None, described("", None)]
 
     @classmethod
     def from_job(cls, job: Job) -> "WholeJob":
@@ -167,6 +177,8 @@ class WholeJob(msgspec.Struct, frozen=True):
             started_at=job.started_at,
             finished_at=job.finished_at,
             expires_at=job.expires_at,
+            tags=job.tags,
+            metadata=metadata_of(job),
             result=raw(job.result_json),
             error=ErrorBody.from_error(job.error),
         )
@@ -175,11 +187,11 @@ class WholeJob(msgspec.Struct, frozen=True):
 class LoggedEvent(msgspec.Struct, frozen=True):
     """One transition of a job."""
 
-    at: datetime
-    transition: str
-    attempt: int
-    worker: str
-    reason: str | None
+    at: Instant
+    transition: Annotated[Transition, described("What happened.", "SUBMIT")]
+    attempt: Annotated[int, described("The job's `attempt` after it.", 0)]
+    worker: Annotated[str, described("", "3f2a9c")]
+    reason: Annotated[str | None, described("", None)]
 
 
 class EventLog(msgspec.Struct, frozen=True):
@@ -207,18 +219,18 @@ class EventLog(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True):
     """Answer of ``GET /jobs/{job_id}/explain``: one sentence."""
 
-    status: str
-    explanation: str
+    status: Status
+    explanation: Annotated[str, described("", "Attempt 1 of 3 returned a result at 2026-11-24T12:00:01Z.")]
 
 
 class DescribedOperation(msgspec.Struct, frozen=True):
     """One operation; ``input_schema`` is the JSON Schema of a job's ``data``, the numbers are a job's most."""
 
-    name: str
-    description: str
-    input_schema: Mapping[str, object]
-    max_attempts: int
-    timeout_s: int
+    name: Operation
+    description: Annotated[str, described("", "Sum of the squares of a list of numbers; 0 for an empty list.")]
+    input_schema: Annotated[Mapping[str, Any], described("", NUMBERS)]
+    max_attempts: Annotated[int, described("", 3)]
+    timeout_s: Annotated[int, described("", 60)]
 
 
 class OperationList(msgspec.Struct, frozen=True):
@@ -230,4 +242,4 @@ class OperationList(msgspec.Struct, frozen=True):
 class Health(msgspec.Struct, frozen=True):
     """Answer of ``GET /health``."""
 
-    status: str
+    status: Annotated[str, described("", "ok")]

@@ -11,6 +11,7 @@ Every error of the product, by who must act.
     │   ├── NotFound              not there, or not the caller's
     │   ├── Expired               was the caller's, and its retention is over
     │   ├── Conflict              the name is taken, or the job's status does not allow it
+    │   ├── IdempotencyKeyReused  the key was given to another request
     │   └── RateLimited           wait ``retry_after_s``
     ├── ConcurrentUpdate          the row moved on; look at ``current`` and decide again
     ├── Unavailable               a store or queue is away; try later
@@ -18,6 +19,8 @@ Every error of the product, by who must act.
     ├── AttemptFailed             an attempt ended without a result; ``is_final`` says whether to try again
     └── AttemptCancelled          the job was cancelled while its attempt ran; there is nothing to write
 """
+
+from chalicelib.domain.rate_limits import Standing
 
 
 class JobBackendError(Exception):
@@ -80,14 +83,21 @@ class Conflict(RequestRefused):
     code = "CONFLICT"
 
 
+class IdempotencyKeyReused(RequestRefused):
+    """The idempotency key belongs to another request of the same caller."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
 class RateLimited(RequestRefused):
-    """The caller's quota for this window is spent."""
+    """The caller's quota has no room for this request now; ``standing`` says how it stands."""
 
     code = "RATE_LIMITED"
 
-    def __init__(self, detail: str, *, retry_after_s: int) -> None:
+    def __init__(self, detail: str, *, retry_after_s: int, standing: Standing) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+        self.standing = standing
 
 
 class ConcurrentUpdate(JobBackendError):

@@ -27,7 +27,7 @@ def _waiting(job: Job, at: datetime) -> str:
         why = f"The job was retried by hand at {_time(last.at)} and waits for attempt {_number(job, 1)},"
     else:
         why = f"The job was accepted at {_time(job.created_at)} and waits for attempt {_number(job, 1)},"
-    if not job.is_due(at):
+    if at < job.run_at:
         return f"{why} which is due at {_time(job.run_at)}."
     return (
         f"{why} which is due since {_time(job.run_at)} and begins when a consumer is free;"

@@ -31,7 +31,8 @@ from chalicelib.domain.users import UserId
 JobId = NewType("JobId", str)
 """A UUID version 7 in its canonical form: ids sort by the time they were made."""
 
-_JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+JOB_ID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_JOB_ID = re.compile(JOB_ID_PATTERN)
 
 DUE_TOLERANCE = timedelta(seconds=1)
 """A job may begin this much early: a consumer whose clock is a little behind must not turn its message away."""
@@ -168,7 +169,8 @@ class Job:
     ``data_json`` and ``result_json`` are JSON text, which keeps every number as it is. ``attempt`` is 0 until the first
     claim, then 1, 2, … and never decreases; no claim takes it past ``last_attempt``. ``max_attempts`` is what one set
     of attempts has, a retry by hand begins a new set. ``token`` names the last transition. ``due_at`` is when the sweep
-    looks at the job next, ``None`` once it is final. ``expires_at`` is a whole second.
+    looks at the job next, ``None`` once it is final. ``expires_at`` is a whole second. ``tags`` and
+    ``metadata_json`` are the owner's and mean nothing here.
     """
 
     key: JobKey
@@ -191,6 +193,8 @@ class Job:
     result_json: str | None = None
     error: JobError | None = None
     events: tuple[JobEvent, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata_json: str | None = None
 
     @property
     def is_final(self) -> bool:
@@ -324,6 +328,8 @@ def submitted(  # noqa: PLR0913 - a job has this many properties of its own
     retention: timedelta,
     run_at: datetime,
     due_at: datetime,
+    tags: tuple[str, ...] = (),
+    metadata_json: str | None = None,
 ) -> Job:
     """Return a new job, waiting until ``run_at``; its retention counts from then."""
     return Job(
@@ -342,6 +348,8 @@ def submitted(  # noqa: PLR0913 - a job has this many properties of its own
         due_at=due_at,
         expires_at=whole_second(run_at + retention),
         events=(_event(act, Transition.SUBMIT, 0),),
+        tags=tags,
+        metadata_json=metadata_json,
     )
 
 

@@ -1,5 +1,6 @@
 """Users: their names and passwords."""
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class User:
 def username_key(username: str) -> str:
     """Form in which a name is unique: two names that differ only by case are one."""
     return username.casefold()
+
+
+def username_digest(username: str) -> str:
+    """Return what stands for a name, whatever its case and whether or not a user has it, where no name may be kept."""
+    return hashlib.sha256(username_key(username).encode()).hexdigest()
 
 
 def is_username(text: str) -> bool:

@@ -101,6 +101,9 @@ class TypedOperation:
                     f"; an integer may have {INTEGER_MAX_DIGITS} digits, and a float reach {sys.float_info.max:.1e}"
                 )
             raise InvalidInput(detail, pointer=pointer) from wrong
+        except UnicodeDecodeError as broken:
+            detail = "the data is not UTF-8"
+            raise InvalidInput(detail, pointer="#/data") from broken
         except RecursionError as deep:
             detail = "the data is nested too deeply"
             raise InvalidInput(detail, pointer="#/data") from deep

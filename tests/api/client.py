@@ -2,20 +2,22 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.api import about, accounts, job_control, jobs
 from chalicelib.api.edge import http_edge
+from chalicelib.api.endpoint import Endpoint, register
+from chalicelib.api.routes import ENDPOINTS
 from tests.events import api_event
 from tests.factories import World
 
 PROBLEM = "application/problem+json"
 JOB_ROUTES = [
     ("POST", "/jobs"),
+    ("POST", "/jobs/batch"),
     ("GET", "/jobs"),
     ("GET", "/jobsList"),
     ("GET", "/jobs/{job_id}"),
@@ -25,6 +27,7 @@ JOB_ROUTES = [
     ("GET", "/jobs/{job_id}/explain"),
     ("POST", "/jobs/{job_id}/cancel"),
     ("POST", "/jobs/{job_id}/retry"),
+    ("DELETE", "/jobs/{job_id}"),
 ]
 """Every call that needs a token."""
 
@@ -46,22 +49,27 @@ class Answer:
         """The body, which must be a whole problem of the answer's own status."""
         assert self.headers["Content-Type"] == PROBLEM
         body: dict[str, Any] = self.json
-        assert set(body) - {"errors"} == {"title", "status", "code", "detail"}
+        assert set(body) - {"errors"} == {"type", "title", "status", "code", "detail", "request_id"}
         assert body["status"] == self.status
         assert body["detail"]
         return body
+
+    @property
+    def but_for_the_limit(self) -> "Answer":
+        """The answer without the header that counts down."""
+        headers = {name: value for name, value in self.headers.items() if name != "RateLimit"}
+        return Answer(status=self.status, headers=headers, text=self.text)
 
 
 class Api:
     """A client of the API; ``world`` has the fakes behind it."""
 
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(self, world: World | None = None, endpoints: Iterable[Endpoint] = ENDPOINTS) -> None:
         self.world = world or World()
         services = self.world.services()
         self.app = Chalice(app_name="job-backend", configure_logs=False)
         self.app.register_middleware(http_edge, "http")
-        for blueprint in (accounts.blueprint, jobs.blueprint, job_control.blueprint, about.blueprint):
-            self.app.register_blueprint(blueprint(lambda: services))
+        register(self.app, endpoints, lambda: services)
 
     def send(
         self,

@@ -37,7 +37,7 @@ def test_unknown_user_and_wrong_password_get_the_same_answer() -> None:
     assert wrong.status == 401
     assert wrong.problem["code"] == "NOT_AUTHENTICATED"
     assert wrong == unknown
-    assert wrong.headers["WWW-Authenticate"] == "Bearer"
+    assert wrong.headers["WWW-Authenticate"] == 'Bearer realm="job-backend"'
 
 
 @pytest.mark.parametrize("path", ["/register", "/login"])
@@ -48,7 +48,7 @@ def test_unknown_user_and_wrong_password_get_the_same_answer() -> None:
         ("[]", "#"),
         ("null", "#"),
         ('{"username": "yourname"}', "#"),
-        ('{"username": "yourname", "password": "yourpassword", "admin": true}', "#"),
+        ('{"username": "yourname", "password": "yourpassword", "admin": true}', "#/admin"),
         ('{"username": 7, "password": "yourpassword"}', "#/username"),
         ('{"username": "yourname", "password": null}', "#/password"),
         ('{"username": "yourname", "password": "\\ud800\\ud800\\ud800\\ud800"}', None),

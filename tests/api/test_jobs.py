@@ -1,6 +1,7 @@
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -13,6 +14,11 @@ from tests.factories import World, make_claim
 READS = [f"/jobs/{{job_id}}{part}" for part in ("", "/status", "/result", "/events", "/explain")]
 PLENTY = timedelta(minutes=10)
 CHANGES = ["/jobs/{job_id}/cancel", "/jobs/{job_id}/retry"]
+CALLS = [
+    *(("GET", path) for path in READS),
+    *(("POST", path) for path in CHANGES),
+    ("DELETE", "/jobs/{job_id}"),
+]
 
 
 def computed(api: Api) -> None:
@@ -40,7 +46,7 @@ def test_a_submitted_job_is_accepted_queued_and_pending() -> None:
     assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "PENDING", "result": None}
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/jobs/", "/base/path/jobs"])
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/", "/base/path/jobs", "//jobs", "/api//jobs"])
 def test_the_location_is_below_the_path_that_the_caller_used(path: str) -> None:
     """Behind a custom domain there is no stage; there may be a base path."""
     api = Api()
@@ -52,7 +58,9 @@ def test_the_location_is_below_the_path_that_the_caller_used(path: str) -> None:
     )
     event["requestContext"]["path"] = path
     answer = api.app(event, None)
-    assert answer["headers"]["Location"] == f"{path.rstrip('/')}/{json.loads(answer['body'])['job_id']}"
+    assert (
+        answer["headers"]["Location"] == f"{path.rstrip('/').replace('//', '/')}/{json.loads(answer['body'])['job_id']}"
+    )
 
 
 def test_a_computed_job_has_its_result_everywhere() -> None:
@@ -75,6 +83,8 @@ def test_a_computed_job_has_its_result_everywhere() -> None:
         "started_at": "2026-11-23T12:00:00Z",
         "finished_at": "2026-11-23T12:00:00Z",
         "expires_at": "2026-12-23T12:00:00Z",
+        "tags": [],
+        "metadata": {},
         "result": 14,
         "error": None,
     }
@@ -122,9 +132,7 @@ def test_numbers_pass_through_unchanged(operation: str, data: str, result: str) 
     assert f'"result":{result},' in text
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [*(("GET", path) for path in READS), *(("POST", path) for path in CHANGES)]
-)
+@pytest.mark.parametrize(("method", "path"), CALLS)
 def test_another_users_job_is_answered_as_one_that_never_was(method: str, path: str) -> None:
     api = Api()
     ada, bob = api.logged_in("ada"), api.logged_in("bob")
@@ -133,54 +141,9 @@ def test_another_users_job_is_answered_as_one_that_never_was(method: str, path: 
     assert foreign.status == 404
     assert foreign.problem["code"] == "NOT_FOUND"
     for no_job in ("01900000-0000-7000-8000-000000000000", "no-id", job_id.upper(), f"{job_id}0"):
-        assert api.send(method, path.format(job_id=no_job), token=bob) == foreign
+        answer = api.send(method, path.format(job_id=no_job), token=bob)
+        assert answer.but_for_the_limit == foreign.but_for_the_limit
     assert [job.status for job in api.world.jobs.all()] == [JobStatus.PENDING]
-
-
-@pytest.mark.parametrize("path", ["/jobs", "/jobsList"])
-def test_jobs_are_listed_newest_first_and_page_by_page(path: str) -> None:
-    api = Api()
-    token = api.logged_in()
-    api.submitted(api.logged_in("bob"))
-    submitted = [api.submitted(token, data=[number]) for number in range(5)]
-    listed: list[str] = []
-    query = "limit=2"
-    while query:
-        page = api.get(path, token=token, query=query).json
-        assert len(page["jobs"]) <= 2
-        listed += [job["job_id"] for job in page["jobs"]]
-        query = page["next_cursor"] and f"limit=2&cursor={page['next_cursor']}"
-    assert listed == submitted[::-1]
-
-
-def test_a_page_has_twenty_jobs_unless_asked_otherwise() -> None:
-    api = Api()
-    token = api.logged_in()
-    for _ in range(21):
-        api.submitted(token)
-    assert len(api.get("/jobs", token=token).json["jobs"]) == 20
-    assert len(api.get("/jobs", token=token, query="limit=100").json["jobs"]) == 21
-
-
-@pytest.mark.parametrize(
-    "limit",
-    ["0", "101", "-1", "ten", "", "1e1", "\N{ARABIC-INDIC DIGIT FIVE}", "1" * 10_000, "0010000", "0001" + "0" * 5000],
-)
-def test_a_limit_that_is_none_is_refused(limit: str) -> None:
-    api = Api()
-    answer = api.get("/jobs", token=api.logged_in(), query=f"limit={limit}")
-    assert answer.status == 400
-    assert answer.problem["code"] == "INVALID_PARAMETER"
-    assert answer.problem["detail"] == "limit must be a whole number from 1 to 100"
-
-
-@pytest.mark.parametrize("cursor", ["", "nonsense", "' OR 1=1"])
-def test_a_cursor_that_no_page_gave_is_refused(cursor: str) -> None:
-    api = Api()
-    answer = api.get("/jobs", token=api.logged_in(), query=f"cursor={cursor}")
-    assert answer.status == 400
-    assert answer.problem["code"] == "INVALID_PARAMETER"
-    assert answer.problem["detail"].startswith("cursor must be")
 
 
 def test_the_operations_are_listed_with_their_schemas() -> None:
@@ -291,17 +254,73 @@ def test_a_finished_job_is_neither_cancelled_nor_retried(change: str) -> None:
     assert answer.problem["detail"].startswith("the job is SUCCESS; ")
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_change_counts_as_a_submission(change: str) -> None:
+@pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[0] != "GET"])
+def test_a_change_counts_as_a_submission(method: str, path: str) -> None:
     api = Api(World(submit_quota=1))
     token = api.logged_in()
     job_id = api.submitted(token)
-    assert api.send("POST", change.format(job_id=job_id), token=token).status == 429
+    assert api.send(method, path.format(job_id=job_id), token=token).status == 429
+
+
+def test_a_final_job_is_deleted_and_then_never_was() -> None:
+    api = Api()
+    token = api.logged_in()
+    job_id, other_id = api.submitted(token), api.submitted(token)
+    refused = api.send("DELETE", f"/jobs/{job_id}", token=token)
+    assert (refused.status, refused.problem["code"]) == (409, "CONFLICT")
+    assert refused.problem["detail"] == "the job is PENDING; cancel it first, only a final one can be deleted"
+    computed(api)
+    answer = api.send("DELETE", f"/jobs/{job_id}", token=token)
+    assert (answer.status, answer.text) == (204, "")
+    assert api.send("DELETE", f"/jobs/{job_id}", token=token).status == 404
+    for path in READS:
+        assert api.get(path.format(job_id=job_id), token=token).status == 404
+    assert [each["job_id"] for each in api.get("/jobs", token=token).json["jobs"]] == [other_id]
+
+
+TAGS = ["red", "\N{SNOWMAN}", "t" * 64]
+METADATA = {"order": "7", "m" * 64: "\N{SNOWMAN}" * 256, "nothing": ""}
+
+
+def test_tags_and_metadata_come_back_wherever_the_job_does() -> None:
+    api = Api()
+    token = api.logged_in()
+    body = {"data": [1], "operation": "square_sum", "tags": [*TAGS, "red"], "metadata": METADATA}
+    job_id = api.post("/jobs", body, token=token).json["job_id"]
+    computed(api)
+    whole = api.get(f"/jobs/{job_id}", token=token).json
+    assert (whole["tags"], whole["metadata"]) == (TAGS, METADATA), "each tag once"
+    for query in ("", f"tag={quote(TAGS[1])}"):
+        (listed,) = api.get("/jobs", token=token, query=query).json["jobs"]
+        assert (listed["tags"], listed["metadata"]) == (TAGS, METADATA)
+    assert api.get("/jobs", token=token, query="tag=blue").json["jobs"] == []
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [*(("GET", path) for path in READS), *(("POST", path) for path in CHANGES)]
+    ("options", "pointer"),
+    [
+        ({"tags": "red"}, "#/tags"),
+        ({"tags": [""]}, "#/tags/0"),
+        ({"tags": ["red", "t" * 65]}, "#/tags/1"),
+        ({"tags": [1]}, "#/tags/0"),
+        ({"tags": [str(number) for number in range(11)]}, "#/tags"),
+        ({"metadata": ["order"]}, "#/metadata"),
+        ({"metadata": {"": "7"}}, "#/metadata"),
+        ({"metadata": {"m" * 65: "7"}}, "#/metadata"),
+        ({"metadata": {"nothing": "", "order": 7, "more": 7}}, "#/metadata/order"),
+        ({"metadata": {"or/der": "7" * 257}}, "#/metadata/or~1der"),
+        ({"metadata": {str(number): "" for number in range(17)}}, "#/metadata"),
+    ],
 )
+def test_tags_and_metadata_beyond_their_bounds_are_refused(options: dict[str, Any], pointer: str) -> None:
+    api = Api()
+    answer = api.post("/jobs", {"data": [1], "operation": "square_sum", **options}, token=api.logged_in())
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.problem["errors"]] == [pointer]
+    assert not api.world.jobs.all()
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
 def test_an_expired_job_is_gone_from_every_call_at_once(method: str, path: str) -> None:
     api = Api()
     token = api.logged_in()

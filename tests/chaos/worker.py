@@ -25,7 +25,7 @@ from chalicelib import bootstrap
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.users import UserId
-from chalicelib.services.jobs import JobOptions
+from chalicelib.services.submission import WantedJob
 from tests.aws import REGION, client
 from tests.chaos import operations, sabotage
 from tests.chaos.failpoints import Failpoint
@@ -55,6 +55,8 @@ SCHEDULED = {
 
 class Context:
     """Lambda's context of one invocation, as far as the product asks it."""
+
+    aws_request_id = "chaos"
 
     def __init__(self, timeout_s: float) -> None:
         self._ends_at = time.monotonic() + timeout_s
@@ -125,11 +127,9 @@ def submit(orders: Iterable[str]) -> None:
     for line in orders:
         order = json.loads(line)
         try:
-            job = app.services().jobs.submit(
+            job = app.services().submissions.submit(
                 UserId(order["owner_id"]),
-                operation=order["operation"],
-                data_json=json.dumps(order["data"]).encode(),
-                options=JobOptions(),
+                WantedJob(operation=order["operation"], data_json=json.dumps(order["data"]).encode()),
             )
         except Unavailable:
             say(refused=order["number"])

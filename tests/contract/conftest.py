@@ -22,13 +22,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
+from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.sqs import SqsJobQueue, from_body
+from chalicelib.adapters.system import SystemPause, SystemRandomness
 from chalicelib.domain.jobs import JobKey
-from chalicelib.ports import JobQueue, JobRepository, RateLimitStore, UserRepository
+from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions, UserRepository
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
 from tests.contract.operation_process import Make
 from tests.dynamodb_local import VERSION as DYNAMODB_LOCAL_VERSION
@@ -36,6 +39,7 @@ from tests.fakes import (
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
+    InMemorySubmissions,
     InMemoryUserRepository,
 )
 
@@ -66,6 +70,10 @@ class Ports(Protocol):
     @property
     def jobs(self) -> JobRepository: ...
     @property
+    def lists(self) -> JobLists: ...
+    @property
+    def submissions(self) -> Submissions: ...
+    @property
     def limits(self) -> RateLimitStore: ...
     @property
     def queue(self) -> JobQueue: ...
@@ -78,6 +86,14 @@ class MemoryPorts:
     jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
     limits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
     queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
+    submissions: InMemorySubmissions = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "submissions", InMemorySubmissions(self.jobs))
+
+    @property
+    def lists(self) -> InMemoryJobRepository:
+        return self.jobs
 
     def received(self) -> list[JobKey]:
         return list(self.queue.messages)
@@ -123,6 +139,10 @@ class Aws:
         return self._once("limits", lambda name: create_table(self.dynamodb, "LimitsTable", name))
 
     @property
+    def idempotency_table(self) -> str:
+        return self._once("idempotency", lambda name: create_table(self.dynamodb, "IdempotencyTable", name))
+
+    @property
     def queue_url(self) -> str:
         return self._once("queue", lambda name: create_queue(self.sqs, name))
 
@@ -150,6 +170,20 @@ class AwsPorts:
     @property
     def jobs(self) -> DynamoDBJobRepository:
         return DynamoDBJobRepository(lambda: self.dynamodb, table=self.aws.jobs_table)
+
+    @property
+    def lists(self) -> DynamoDBJobLists:
+        return DynamoDBJobLists(lambda: self.dynamodb, table=self.aws.jobs_table)
+
+    @property
+    def submissions(self) -> DynamoDBSubmissions:
+        return DynamoDBSubmissions(
+            lambda: self.dynamodb,
+            jobs_table=self.aws.jobs_table,
+            idempotency_table=self.aws.idempotency_table,
+            randomness=SystemRandomness(),
+            pause=SystemPause(),
+        )
 
     @property
     def limits(self) -> DynamoDBRateLimitStore:

@@ -326,6 +326,10 @@ OF_QUEUES = [
 
 @pytest.mark.parametrize("fact", OF_TABLES, ids=str)
 def test_tables(stand_in: StandIn, fact: Fact[Table], record_property: Callable[[str, object], None]) -> None:
+    ask(stand_in, fact, new_table(stand_in), record_property)
+
+
+def new_table(stand_in: StandIn) -> Table:
     table = Table(dynamodb=stand_in.dynamodb, name=stand_in.new_name("facts"))
     stand_in.dynamodb.create_table(
         TableName=table.name,
@@ -347,7 +351,7 @@ def test_tables(stand_in: StandIn, fact: Fact[Table], record_property: Callable[
             }
         ],
     )
-    _ask(stand_in, fact, table, record_property)
+    return table
 
 
 @pytest.mark.parametrize("stand_in", ["moto", "ministack"], indirect=True)  # DynamoDB Local has no queues
@@ -357,10 +361,10 @@ def test_queues(stand_in: StandIn, fact: Fact[Queue], record_property: Callable[
         stand_in.sqs, stand_in.new_name("facts"), visibility_s=1, max_receives=2
     )
     queue = Queue(sqs=stand_in.sqs, url=url, dead_letters_url=dead_letters_url)
-    _ask(stand_in, fact, queue, record_property)
+    ask(stand_in, fact, queue, record_property)
 
 
-def _ask(stand_in: StandIn, fact: Fact[T], subject: T, record_property: Callable[[str, object], None]) -> None:
+def ask(stand_in: StandIn, fact: Fact[T], subject: T, record_property: Callable[[str, object], None]) -> None:
     if stand_in.name in fact.by_chance_on:
         what = fact.by_chance_on[stand_in.name]
         record_property("not reproduced", f"{stand_in}: {str(fact).replace('_', ' ')} ({what})")

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.adapters.sqs import from_body
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import JobId, JobKey
 from tests.contract.conftest import Aws, Ports
 from tests.factories import KEY
 
@@ -62,7 +63,54 @@ def test_a_message_that_cannot_be_deleted_is_no_error(aws: Aws) -> None:
     aws.ports().queue.delete(["no such receipt handle", message["ReceiptHandle"]])
 
 
-@pytest.mark.parametrize(("call", "argument"), [("send", KEY), ("delete", ["receipt"])])
+@pytest.mark.parametrize(
+    ("call", "argument"), [("send", KEY), ("send_all", {KEY: timedelta()}), ("delete", ["receipt"])]
+)
 def test_without_the_queue_every_call_says_so(away_ports: Ports, call: str, argument: Any) -> None:
     with pytest.raises(Unavailable, match="the job queue does not answer"):
         getattr(away_ports.queue, call)(argument)
+
+
+def keys_of(count: int) -> list[JobKey]:
+    return [JobKey(owner_id=KEY.owner_id, job_id=JobId(f"job-{number}")) for number in range(count)]
+
+
+def test_many_are_sent_in_one_go(ports: Ports) -> None:
+    keys = keys_of(7)
+    assert ports.queue.send_all(dict.fromkeys(keys, timedelta())) == {}
+    received: set[JobKey] = set()
+    while len(received) < len(keys):
+        received.update(ports.received())
+    assert received == set(keys)
+
+
+def test_nothing_is_sent_of_none(ports: Ports) -> None:
+    assert ports.queue.send_all({}) == {}
+
+
+def test_many_are_sent_ten_a_call_each_with_its_group_and_delay(aws: Aws) -> None:
+    entries: list[list[dict[str, Any]]] = []
+    aws.sqs.meta.events.register(
+        "provide-client-params.sqs.SendMessageBatch", lambda params, **_: entries.append(params["Entries"])
+    )
+    delays = {key: timedelta(seconds=number) for number, key in enumerate(keys_of(12))}
+    aws.ports().queue.send_all(delays)
+    assert [len(call) for call in entries] == [10, 2]
+    sent = [entry for call in entries for entry in call]
+    assert {entry["MessageGroupId"] for entry in sent} == {KEY.owner_id}, "for SQS to be fair between owners"
+    assert {from_body(entry["MessageBody"]): timedelta(seconds=entry["DelaySeconds"]) for entry in sent} == delays
+
+
+def test_of_many_the_refused_ones_are_told(aws: Aws) -> None:
+    """SQS refuses single messages of a call that goes through, as none of the stand-ins does."""
+
+    def refuse_the_last(parsed: dict[str, Any], **_: Any) -> None:
+        entry = parsed["Successful"].pop()
+        parsed["Failed"] = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError", "Message": "busy"}]
+
+    aws.sqs.meta.events.register("after-call.sqs.SendMessageBatch", refuse_the_last)
+    refused = aws.ports().queue.send_all(dict.fromkeys(keys_of(12), timedelta()))
+    assert {key.job_id: reason for key, reason in refused.items()} == {
+        "job-9": "InternalError: busy",
+        "job-11": "InternalError: busy",
+    }

@@ -1,6 +1,8 @@
 """The jobs table under rivals, lost responses and a DynamoDB that does not answer."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +17,13 @@ from tests.contract.job_table import (
     Ending,
     advanced,
     cancelled,
+    failed,
+    finished,
+    key_of,
+    refused_with,
     retried_by_hand,
 )
-from tests.factories import KEY, OWNER, make_claim, make_job
+from tests.factories import KEY, make_claim, make_job
 from tests.fakes import NOON
 
 
@@ -57,6 +63,65 @@ def test_of_a_finish_a_retry_and_a_cancel_at_once_one_counts(atomic_ports: Ports
     assert atomic_ports.jobs.get(KEY) == wanted[won.index(True)]
 
 
+def goes_through(call: Callable[..., None], *arguments: Job) -> bool:
+    try:
+        call(*arguments)
+    except ConcurrentUpdate:
+        return False
+    return True
+
+
+def test_of_a_delete_and_a_retry_by_hand_at_once_one_counts(atomic_ports: Ports) -> None:
+    jobs = atomic_ports.jobs
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(10):
+            final = failed(make_job(key=key_of(number)).claimed(make_claim("a")))
+            waiting = retried_by_hand(final)
+            jobs.add(final)
+            deletes, retries = [], []
+            for _ in range(4):
+                deletes.append(pool.submit(goes_through, jobs.delete, final))
+                retries.append(pool.submit(goes_through, jobs.advance, final, waiting))
+            (is_deleted,) = {each.result() for each in deletes}
+            (is_retried,) = {each.result() for each in retries}
+            assert is_deleted != is_retried
+            assert jobs.get(final.key) == (waiting if is_retried else None)
+
+
+def test_by_a_late_finish_no_deleted_job_comes_back(atomic_ports: Ports) -> None:
+    jobs = atomic_ports.jobs
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(10):
+            held = make_job(key=key_of(number)).claimed(make_claim("a"))
+            gone = cancelled(held)
+            jobs.add(gone)
+            late = [pool.submit(goes_through, jobs.advance, held, finished(held, f"late-{each}")) for each in range(4)]
+            assert pool.submit(goes_through, jobs.delete, gone).result()
+            late += [pool.submit(goes_through, jobs.advance, held, finished(held, "latest")) for _ in range(4)]
+            assert not any(each.result() for each in late)
+            assert jobs.get(gone.key) is None
+
+
+def test_a_delete_of_what_has_moved_on_changes_nothing(ports: Ports) -> None:
+    final = failed(make_job().claimed(make_claim("a")))
+    waiting = retried_by_hand(final)
+    ports.jobs.add(waiting)
+    assert refused_with(ports.jobs.delete, final) == waiting
+    for seen in (replace(waiting, token="a"), replace(waiting, attempt=9), replace(waiting, status=JobStatus.FAILED)):
+        assert refused_with(ports.jobs.delete, seen) == waiting, "each of the three is a fence"
+    assert ports.jobs.get(KEY) == waiting
+    ports.jobs.delete(waiting)
+    ports.jobs.delete(waiting)
+    assert ports.jobs.get(KEY) is None
+
+
+def test_a_delete_whose_response_was_lost_counts(lossy_ports: Ports) -> None:
+    final = cancelled(make_job())
+    lossy_ports.jobs.add(final)
+    lossy_ports.jobs.delete(final)
+    assert lossy_ports.jobs.get(KEY) is None
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_transitions_whose_response_was_lost_count(lossy_ports: Ports, ending: Ending) -> None:
     jobs = lossy_ports.jobs
@@ -79,7 +144,7 @@ def test_a_look_put_off_twice_by_a_lost_response_is_put_off_once(lossy_ports: Po
     [
         ("add", [make_job()], {}),
         ("get", [KEY], {}),
-        ("newest", [OWNER], {"limit": 1, "after": None}),
+        ("delete", [finished(make_job())], {}),
         ("claim", [KEY, make_claim("a")], {}),
         ("advance", [make_job(), cancelled(make_job())], {}),
         ("due", [0], {"at": NOON, "limit": 1}),

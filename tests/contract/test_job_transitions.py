@@ -144,6 +144,18 @@ def test_an_attempt_that_was_overtaken_moves_nothing(ports: Ports, ending: Endin
     assert ports.jobs.get(KEY) == current
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_tags_and_metadata_survive_every_transition(ports: Ports, ending: Ending) -> None:
+    job = make_job(tags=("red", "\N{SNOWMAN}"), metadata_json='{"order":"7"}')
+    ports.jobs.add(job)
+    moved = advanced(ports.jobs, job, cancelled(job))
+    moved = advanced(ports.jobs, moved, retried_by_hand(moved))
+    held = ports.jobs.claim(KEY, make_claim("a", at=LATER))
+    moved = advanced(ports.jobs, held, ending(held))
+    for each in (held, moved):
+        assert (each.tags, each.metadata_json) == (("red", "\N{SNOWMAN}"), '{"order":"7"}')
+
+
 def test_of_what_is_gone_no_transition_makes_a_row(ports: Ports) -> None:
     held = make_job().claimed(make_claim("a"))
     assert refused_with(ports.jobs.claim, KEY, make_claim("a")) is None

@@ -61,9 +61,9 @@ class Runner:
 
 
 @contextmanager
-def running(project: Path = PROJECT) -> Iterator[Runner]:
+def running(project: Path = PROJECT, /, **environment: str) -> Iterator[Runner]:
     """A runner of ``project`` that is ready, for the length of the block."""
-    runner = Runner(project)
+    runner = Runner(project, **environment)
     try:
         runner.wait_until_ready()
         yield runner

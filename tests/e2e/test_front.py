@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +19,8 @@ def target(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Answer with what was asked."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])) if environ.get("CONTENT_LENGTH") else b""
     seen = {"method": environ["REQUEST_METHOD"], "uri": environ["RAW_URI"], "body": body.decode()}
-    start_response("202 Accepted", [("Location", "/api/jobs/1"), ("X-Other", "/api/jobs/1")])
+    links = '</api/jobs?cursor=1>; rel="next", </docs>; rel="help"'
+    start_response("202 Accepted", [("Location", "/api/jobs/1"), ("Link", links), ("X-Other", "/api/jobs/1")])
     return [json.dumps(seen).encode()]
 
 
@@ -57,10 +58,34 @@ def ask(
         connection.close()
 
 
+def problem(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, str]:
+    """Status and code of an answer, which must be a whole problem."""
+    status, headers, body = answer
+    assert headers["Content-Type"] == "application/problem+json"
+    assert headers["Cache-Control"] == "no-store"
+    given = json.loads(body)
+    assert given["status"] == status
+    assert given["request_id"] == headers["X-Request-Id"]
+    assert given["type"].startswith("/problems/")
+    assert given["title"]
+    assert given["detail"]
+    return status, given["code"]
+
+
 def test_until_it_has_a_target_it_asks_for_patience() -> None:
     with serving(front_server(0)) as port:
-        status, headers, _ = ask(port, "GET", "/health")
-    assert (status, headers["Retry-After"]) == (503, "1")
+        answer = ask(port, "GET", "/health")
+    assert problem(answer) == (503, "UNAVAILABLE")
+    assert answer[1]["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("uri", "below"), [("/api/jobs?limit=1", "/jobs?limit=1"), ("/api", "/"), ("/api/", "/"), ("/apis", "/apis")]
+)
+def test_a_path_with_the_stage_means_the_same_as_without(front: int, uri: str, below: str) -> None:
+    """Links in bodies have the stage in them."""
+    _, _, body = ask(front, "GET", uri)
+    assert json.loads(body)["uri"] == f"/restapis/1/api/_user_request_{below}"
 
 
 @pytest.mark.parametrize(
@@ -148,9 +173,107 @@ def test_more_requests_than_the_emulator_could_serve_wait_for_their_turn() -> No
     assert 1 < max(at_once) <= CONCURRENCY
 
 
+def test_who_waits_for_a_job_leaves_places_to_others() -> None:
+    done = threading.Event()
+
+    def held(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "HTTP_PREFER" in environ:
+            done.wait(10)
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    with fronting(held) as port, ThreadPoolExecutor(2 * CONCURRENCY) as pool:
+        waiting = [pool.submit(ask, port, "GET", "/", Prefer="wait=20") for _ in range(2 * CONCURRENCY)]
+        assert ask(port, "GET", "/health")[0] == 200
+        assert not any(each.done() for each in waiting)
+        done.set()
+        assert {each.result()[0] for each in waiting} == {200}
+
+
+@pytest.mark.parametrize("target", [b"http://[x/jobs", b"http://[::1/jobs"])
+def test_a_target_that_is_no_url_is_refused(front: int, target: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", front), timeout=10) as connection:
+        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        with answer:
+            assert answer.status == 400
+            assert json.loads(answer.read())["code"] == "BAD_REQUEST"
+
+
+def test_an_answer_has_one_date(front: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", front, timeout=10)) as connection:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        assert [name.lower() for name, _ in answer.getheaders()].count("date") == 1
+
+
+def test_chunks_over_the_maximum_are_refused_and_not_cut_off(front: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", front, timeout=30)) as connection:
+        chunks = (b"x" * 2**20 for _ in range(11))
+        connection.request("POST", "/jobs", body=chunks, encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+        answer = connection.getresponse()
+        assert answer.status == 413
+        assert json.loads(answer.read())["code"] == "INPUT_TOO_LARGE"
+
+
 def test_the_callers_see_no_stage(front: int) -> None:
     status, headers, _ = ask(front, "POST", "/jobs", b"{}")
     assert (status, headers["Location"], headers["X-Other"]) == (202, "/jobs/1", "/api/jobs/1")
+    assert headers["Link"] == '</jobs?cursor=1>; rel="next", </docs>; rel="help"'
+
+
+def test_every_answer_is_named(front: int) -> None:
+    first, second = (ask(front, "GET", "/health")[1]["X-Request-Id"] for _ in range(2))
+    assert first != second
+
+
+@contextmanager
+def fronting(answering: Any, **options: Any) -> Iterator[int]:
+    """The port of a front whose target is one WSGI application."""
+    server, behind = front_server(0), front_server(0)
+    behind.app = answering
+    with serving(behind) as port, serving(server) as own_port:
+        forward_to(server, f"http://127.0.0.1:{port}", stage="api", **options)
+        yield own_port
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("400 Bad Request", (400, "BAD_REQUEST")),
+        ("403 Forbidden", (403, "FORBIDDEN")),
+        ("404 Not Found", (404, "NO_SUCH_PATH")),
+        ("429 Too Many Requests", (429, "THROTTLED")),
+        ("500 Internal Server Error", (502, "BAD_GATEWAY")),
+        ("502 Bad Gateway", (502, "BAD_GATEWAY")),
+    ],
+)
+def test_what_the_emulator_says_in_its_own_words_is_a_problem(status: str, expected: tuple[int, str]) -> None:
+    def plain(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response(status, [("Content-Type", "text/html"), ("x-amzn-RequestId", "7")])
+        return [b"<h1>no</h1>"]
+
+    with fronting(plain) as port:
+        answer = ask(port, "GET", "/jobs")
+    assert problem(answer) == expected
+    assert answer[1]["X-Request-Id"] == "7"
+
+
+@pytest.mark.parametrize("body", [b"", b"much"])
+def test_the_answer_to_head_has_no_body(body: bytes) -> None:
+    def answering(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", str(len(body))), ("ETag", '"1"')])
+        return [body]
+
+    with fronting(answering) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"HEAD /jobs HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = b"".join(iter(lambda: connection.recv(4096), b""))
+    head, _, rest = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'ETag: "1"' in head
+    assert b"content-length" not in head.lower()
+    assert rest == b""
 
 
 def test_without_its_target_it_says_so() -> None:
@@ -159,4 +282,29 @@ def test_without_its_target_it_says_so() -> None:
     server = front_server(0)
     forward_to(server, f"http://127.0.0.1:{gone.port}/restapis/1/api/_user_request_", stage="api")
     with serving(server) as port:
-        assert ask(port, "GET", "/health")[0] == 502
+        assert problem(ask(port, "GET", "/health")) == (502, "BAD_GATEWAY")
+        status, headers, body = ask(port, "HEAD", "/health")
+    assert (status, headers["Content-Type"], body) == (502, "application/problem+json", b"")
+
+
+def test_a_target_that_hangs_is_given_up() -> None:
+    released = threading.Event()
+
+    def hanging(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        released.wait(10)
+        start_response("200 OK", [])
+        return [b""]
+
+    with fronting(hanging, timeout_s=0.1) as port:
+        answer = ask(port, "GET", "/jobs")
+        released.set()
+    assert problem(answer) == (504, "GATEWAY_TIMEOUT")
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [b"nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET /" + b"x" * 70_000, b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000],
+)
+def test_what_cannot_be_read_as_a_request_is_a_problem_too(front: int, request_text: bytes) -> None:
+    status, given = sent(front, request_text)
+    assert (status, given["code"], given["status"]) == (400, "BAD_REQUEST", 400)

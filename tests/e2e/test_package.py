@@ -118,6 +118,35 @@ def test_the_registry_is_asked_for_the_wheels_once(monkeypatch: pytest.MonkeyPat
     assert "msgspec==0.0.0" in str(failed.value)
 
 
+def test_the_zip_has_what_the_apis_page_needs_of_swagger_ui_and_its_licence(packaged: Path) -> None:
+    with zipfile.ZipFile(packaged / ZIP_NAME) as deployed:
+        names = deployed.namelist()
+        assert {name for name in names if name.startswith("swagger_ui/")} == {
+            f"swagger_ui/{name}" for name in packaging.SWAGGER_UI_FILES
+        }
+        assert {"chalicelib/api/page/page.html", "chalicelib/api/page/start.js"} <= set(names)
+        assert b"Apache License" in deployed.read("swagger_ui/LICENSE")
+
+
+def test_files_of_swagger_ui_are_written_when_they_differ(tmp_path: Path) -> None:
+    packaging.vendor_swagger_ui(tmp_path)
+    folder = tmp_path / packaging.VENDORED
+    assert {path.name for path in folder.iterdir()} == set(packaging.SWAGGER_UI_FILES)
+    (folder / "swagger-ui.css").write_text("of an older version")
+    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    packaging.vendor_swagger_ui(tmp_path)
+    after = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {"swagger-ui.css"}
+    assert (folder / "swagger-ui.css").read_text() != "of an older version"
+
+
+def test_without_swagger_ui_nothing_is_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "find_spec", lambda _name: None)
+    with pytest.raises(PackagingError, match=r"Swagger UI is not installed: .* make setup installs flask-swagger-ui"):
+        package("local", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_lambda_enters_the_handlers_there_are(template: dict[str, Any]) -> None:
     handlers = {
         name: resource["Properties"]["Handler"]
@@ -265,9 +294,16 @@ REACHES = {
         ("dynamodb:GetItem", "JobsTable"),
         ("dynamodb:PutItem", "JobsTable"),
         ("dynamodb:Query", "JobsTable"),
+        ("dynamodb:Query", "JobsTable/index/owner_status"),
+        ("dynamodb:BatchGetItem", "JobsTable"),
+        ("dynamodb:DeleteItem", "JobsTable"),
         ("dynamodb:UpdateItem", "JobsTable"),
         ("dynamodb:UpdateItem", "LimitsTable"),
+        ("dynamodb:GetItem", "IdempotencyTable"),
+        ("dynamodb:PutItem", "IdempotencyTable"),
         ("sqs:SendMessage", "JobsQueue"),
+        # To AWS this is the same permission; MiniStack asks for it by its own name.
+        ("sqs:SendMessageBatch", "JobsQueue"),
         ("ssm:GetParameter", "signing-key"),
     },
     "ConsumeRole": {
@@ -319,7 +355,8 @@ def test_every_aws_call_in_the_code_is_allowed() -> None:
     called = {name.title().replace("_", "") for name in re.findall(r"client\.(\w+)\(", code)}
     allowed = {action.partition(":")[2] for may in REACHES.values() for action, _ in may}
     # AWS allows the one by the other; receiving and asking are the mapping's calls.
-    called = {{"DeleteMessageBatch": "DeleteMessage"}.get(name, name) for name in called}
+    by = {"DeleteMessageBatch": "DeleteMessage", "TransactWriteItems": "PutItem"}
+    called = {by.get(name, name) for name in called}
     assert called == allowed - {"ReceiveMessage", "GetQueueAttributes"}
 
 

@@ -1,5 +1,6 @@
 """The life of the local runner: what it says, what it leaves behind."""
 
+import json
 import signal
 import socket
 import time
@@ -11,6 +12,8 @@ from threading import Barrier
 import pytest
 
 from localstack.emulator import EmulatorError, running_emulator
+from localstack.packaging import TEMPLATE_NAME
+from localstack.run import change_settings
 from tests.aws import nowhere
 from tests.e2e.conftest import Runner, call, logged_in
 
@@ -36,6 +39,19 @@ def test_a_taken_port_is_said_with_the_remedy() -> None:
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "8000.5"])
 def test_a_port_that_is_none_is_said(port: str) -> None:
     assert f"PORT must be a number from 0 to 65535, not {port}" in refusal(PORT=port)
+
+
+def test_settings_can_be_changed_by_the_environment(packaged: Path, tmp_path: Path) -> None:
+    rendered = tmp_path / TEMPLATE_NAME
+    rendered.write_text((packaged / TEMPLATE_NAME).read_text())
+    before = json.loads(rendered.read_text())
+    change_settings(rendered, {"SUBMITS_PER_MINUTE": "7", "READS_PER_MINUTE": "", "JOBS_TABLE": "other", "PATH": "/"})
+    after = json.loads(rendered.read_text())
+    for name, resource in after["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            variables = resource["Properties"]["Environment"]["Variables"]
+            was = before["Resources"][name]["Properties"]["Environment"]["Variables"]
+            assert variables == was | {"SUBMITS_PER_MINUTE": "7"}
 
 
 def test_aws_itself_is_not_touched() -> None:

@@ -38,7 +38,8 @@ def api_event(
         "multiValueHeaders": {name: [value] for name, value in given.items()},
         "pathParameters": dict(path_parameters) if path_parameters else None,
         "queryStringParameters": dict(pairs) or None,
-        "multiValueQueryStringParameters": {name: [value] for name, value in pairs} or None,
+        "multiValueQueryStringParameters": {name: [value for each, value in pairs if each == name] for name, _ in pairs}
+        or None,
     }
     event["requestContext"] |= {"httpMethod": method, "resourcePath": resource, "path": f"/api{path}"}
     return event

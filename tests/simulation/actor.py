@@ -1,5 +1,6 @@
 """An actor: one invocation of a function, or one call of the API."""
 
+from collections import deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class Actor:
         "owner",
         "planned",
         "reading",
+        "request",
         "seen",
         "skew_ms",
         "time_left_ms",
@@ -62,7 +64,8 @@ class Actor:
         self.was_failed = False
         self.changed = False
         self.letter_sent_ms = 0
-        self.planned: PlannedJob | None = None
+        self.planned: deque[PlannedJob] = deque()
+        self.request: str | None = None
         self.seen: Job | None = None
         self.holds: JobRecord | None = None
         self.verdict: tuple[str, str | None] | None = None

@@ -2,24 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.sqs import from_body
 from chalicelib.consumer import Consumer, Message, MessagesReturned
 from chalicelib.domain.delivery import shard
 from chalicelib.domain.errors import Conflict, Expired, NotFound, Unavailable
-from chalicelib.domain.jobs import Act, Job, JobKey, JobStatus, submitted
+from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.jobs import Act, JobId, JobKey, JobStatus, submitted
 from chalicelib.domain.operations import OperationPolicy
+from chalicelib.domain.receipts import KeyedRequest, Submitted
+from chalicelib.domain.users import UserId
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.execution import Execution
-from chalicelib.services.jobs import JobOptions, JobService
+from chalicelib.services.jobs import JobService
+from chalicelib.services.submission import SubmissionService, WantedJob
 from chalicelib.services.sweeping import Sweep
 from tests.simulation.actor import OWNERS, Actor, Crashed
 from tests.simulation.errors import UnreadableRow
 from tests.simulation.faults import Fault
 from tests.simulation.observer import MAX_ATTEMPTS, instant, ms, right_result
-from tests.simulation.plan import HOUR, SECOND, PlannedCall, PlannedJob
-from tests.simulation.ports import SimulatedQueue, SimulatedRunner, SimulatedStore
+from tests.simulation.plan import HOUR, MINUTE, SECOND, PlannedCall, PlannedJob
+from tests.simulation.ports import SimulatedQueue, SimulatedRunner, SimulatedStore, SimulatedSubmissions
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -30,6 +35,12 @@ CONSUME_MS = 90 * SECOND
 
 SWEEP_MS = 60 * SECOND
 BURY_MS = 60 * SECOND
+
+PlannedRequest = Sequence[tuple[int, PlannedJob]]
+"""Jobs to submit together, each with its place in the plan."""
+
+SENDS_MAX = 4
+"""How often a client sends a keyed request that is not answered."""
 
 
 class Square:
@@ -70,6 +81,20 @@ def _service(actor: Actor) -> JobService:
     world = actor.world
     return JobService(
         jobs=SimulatedStore(actor),
+        lists=SimulatedStore(actor),
+        queue=SimulatedQueue(actor),
+        clock=actor,
+        ids=world.ids,
+        limits=world.limits,
+        worker=actor.name,
+    )
+
+
+def _submissions(actor: Actor) -> SubmissionService:
+    world = actor.world
+    return SubmissionService(
+        jobs=SimulatedStore(actor),
+        submissions=SimulatedSubmissions(actor),
         queue=SimulatedQueue(actor),
         operations=CATALOGUE,
         clock=actor,
@@ -172,27 +197,45 @@ def sweep(world: "World") -> None:
         actor.told(f"ends: {broken!r}")
 
 
-def submit(world: "World", number: int, job: PlannedJob) -> None:
-    """Submit a job."""
-    actor = _new(world, "submit", API_MS, job.owner)
-    actor.planned = job
-    options = JobOptions(delay_s=job.delay_s, max_attempts=job.max_attempts, timeout_s=job.timeout_s)
+def submit(world: "World", request: PlannedRequest, sent: int = 1) -> None:
+    """Submit jobs. A client whose request has a key sends it again when it gets no answer, or one to try later."""
+    first = request[0][1]
+    actor = _new(world, "submit", API_MS, first.owner)
+    actor.planned.extend(job for _, job in request)
+    actor.request = None if first.again_ms is None else f"key-{first.batch}"
 
     def called() -> None:
-        world.ids.shard = job.shard
+        world.ids.shard = first.shard
         assert actor.owner is not None
-        accepted = _service(actor).submit(
-            actor.owner, operation="square", data_json=b"[%d]" % job.number, options=options
-        )
-        record = world.observer.records.get(accepted.key)
-        # One that stood still may be told of a job whose retention has ended since.
-        if record is None or (accepted.key not in world.rows.items() and world.scheduler.now < record.expires_at_ms):
-            world.observer.broken("1 acknowledged exists", "accepted without a row")
-        else:
-            record.is_acknowledged = True
-            world.keys[number] = accepted.key
+        submitted = _submitted(actor, actor.owner, [_wanted(job) for _, job in request])
+        keys = [JobKey(owner_id=actor.owner, job_id=JobId(str(outcome))) for outcome in submitted.outcomes]
+        world.observer.acknowledged(actor, keys, world.rows.items(), is_replay=submitted.is_replay)
+        world.keys.update({place: key for (place, _), key in zip(request, keys, strict=True)})
 
-    api_call(actor, called)
+    is_answered = api_call(actor, called)
+    if actor.request is not None and not is_answered and sent < SENDS_MAX:
+        wait_ms = int(2 * MINUTE * world.chance() ** 3)
+        world.start(world.scheduler.now + wait_ms, partial(submit, world, request, sent + 1))
+
+
+def _wanted(job: PlannedJob) -> WantedJob:
+    return WantedJob(
+        operation="square",
+        data_json=b"[%d]" % job.number,
+        delay_s=job.delay_s,
+        max_attempts=job.max_attempts,
+        timeout_s=job.timeout_s,
+    )
+
+
+def _submitted(actor: Actor, owner_id: UserId, wanted: Sequence[WantedJob]) -> Submitted:
+    service = _submissions(actor)
+    keyed = None if actor.request is None else KeyedRequest(key_digest=actor.request, fingerprint="the same")
+    if len(wanted) > 1:
+        return service.submit_batch(owner_id, wanted, keyed)
+    if keyed is not None:
+        return service.submit_once(owner_id, wanted[0], keyed)
+    return Submitted(outcomes=(service.submit(owner_id, wanted[0]).key.job_id,))
 
 
 def cancel(world: "World", planned: PlannedCall) -> None:
@@ -205,6 +248,11 @@ def retry(world: "World", planned: PlannedCall) -> None:
     _on_own_job(world, planned, lambda service, key: service.retry_by_hand(key.owner_id, key.job_id))
 
 
+def delete(world: "World", planned: PlannedCall) -> None:
+    """Delete a job."""
+    _on_own_job(world, planned, lambda service, key: service.delete(key.owner_id, key.job_id))
+
+
 def read(world: "World", planned: PlannedCall) -> None:
     """Read a job and its owner's list."""
 
@@ -213,7 +261,7 @@ def read(world: "World", planned: PlannedCall) -> None:
         record = world.observer.records[key]
         if job.status is JobStatus.SUCCESS and job.result_json != right_result(record.number):
             world.observer.broken("5 right result", f"{job.result_json} of {record.number}")
-        for each in service.newest(key.owner_id, limit=10, after=None).jobs:
+        for each in service.page(key.owner_id, JobFilter(), limit=10, after=None).jobs:
             if each.key.owner_id != key.owner_id:
                 world.observer.broken("11 nobody reaches another's job", "a list shows another's job")
 
@@ -221,16 +269,16 @@ def read(world: "World", planned: PlannedCall) -> None:
 
 
 def intrude(world: "World", planned: PlannedCall) -> None:
-    """Try to read, cancel and retry another's job."""
+    """Try to read, cancel, retry and delete another's job."""
     key = world.keys.get(planned.job)
     if key is None:
         return
     stranger = 1 - OWNERS.index(key.owner_id)
     actor = _new(world, "intrude", API_MS, stranger)
     service = _service(actor)
-    for tried in (service.get, service.cancel, service.retry_by_hand):
+    for tried in (service.get, service.cancel, service.retry_by_hand, service.delete):
 
-        def called(tried: Callable[..., Job] = tried) -> None:
+        def called(tried: Callable[..., object] = tried) -> None:
             tried(OWNERS[stranger], key.job_id)
             world.observer.broken("11 nobody reaches another's job", f"{tried.__name__} of another's job")
 
@@ -251,6 +299,7 @@ CALLS: Mapping[str, Callable[["World", PlannedCall], None]] = {
     "read": read,
     "intrude": intrude,
     "redrive": redrive,
+    "delete": delete,
 }
 
 
@@ -262,14 +311,14 @@ def _on_own_job(world: "World", planned: PlannedCall, called: Callable[[JobServi
     api_call(actor, lambda: called(_service(actor), key), own=key)
 
 
-def api_call(actor: Actor, called: Callable[[], object], own: JobKey | None = None) -> None:
-    """Make a call of the API, and check its answer against what it wrote."""
+def api_call(actor: Actor, called: Callable[[], object], own: JobKey | None = None) -> bool:
+    """Make a call of the API, check its answer against what it wrote, and return whether it succeeded."""
     world = actor.world
     observer = world.observer
     try:
         called()
     except Crashed:
-        return
+        return False
     except (Unavailable, NotFound, Conflict, Expired) as refused:
         actor.told(f"answers {refused.code}")
         if actor.changed and actor.kind != "redrive":
@@ -279,17 +328,20 @@ def api_call(actor: Actor, called: Callable[[], object], own: JobKey | None = No
         at_ms = world.scheduler.now if isinstance(refused, NotFound) else actor.reading
         if isinstance(refused, NotFound | Expired) and kept_until_ms > at_ms:
             observer.broken("1 acknowledged exists", f"{actor.name} was told {refused.code}")
+        is_answered = False
     else:
+        is_answered = True
         actor.told("answers OK")
         if actor.kind in {"cancel", "retry"} and not actor.writes:
             observer.broken("C what is acknowledged is done", f"{actor.name} was told OK and changed nothing")
     observer.left_off(actor)
+    return is_answered
 
 
 def plant(world: "World", in_shard: int) -> None:
     """Add a row that nobody can read, the longest due of its shard."""
     world.ids.shard = in_shard
-    key = JobKey(owner_id=OWNERS[0], job_id=world.ids.new_job_id())
+    key = JobKey(owner_id=OWNERS[0], job_id=world.ids.new_job_id(world.now()))
     assert shard(key.job_id) == in_shard
     long_ago = instant(-HOUR)
     world.rows.add(

@@ -1,5 +1,6 @@
 """The table, the queue and the ids of one schedule: the tests' in-memory ones, with what a simulation needs besides."""
 
+from datetime import datetime
 from itertools import count
 
 from chalicelib.consumer import Message
@@ -51,7 +52,7 @@ class Ids:
     def new_user_id(self) -> UserId:
         raise NotImplementedError
 
-    def new_job_id(self) -> JobId:
+    def new_job_id(self, at: datetime) -> JobId:  # noqa: ARG002 - these count
         return JobId(f"01900000-0000-7000-8000-{next(self._numbers):010x}{self.shard:02x}")
 
     def new_token_id(self) -> str:

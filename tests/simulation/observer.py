@@ -14,6 +14,7 @@ from chalicelib.domain.jobs import Job, JobKey
 from tests.fakes import NOON
 
 if TYPE_CHECKING:
+    from chalicelib.domain.users import UserId
     from tests.simulation.actor import Actor
 
 EPOCH = NOON
@@ -24,6 +25,7 @@ TIMEOUT_MS = 60_000
 MAX_ATTEMPTS = 8
 EARLY_MS = 1_000
 EVENTS_KEPT = 30
+KEY_KEPT_MS = 24 * 3_600_000
 STEPS_BOUND = 20_000
 BACKOFF_BASE_MS = 2_000
 BACKOFF_MAX_MS = 900_000
@@ -101,6 +103,15 @@ class JobRecord:
     transitions: list[tuple[str, int]] = field(default_factory=list)
 
 
+@dataclass(slots=True, kw_only=True)
+class RequestRecord:
+    """What the observer knows of an idempotency key: who made which jobs under it, and until when it is known."""
+
+    maker: "Actor"
+    forgotten_ms: int
+    keys: list[JobKey] = field(default_factory=list)
+
+
 class Observer:
     """Keeps the record and collects violations; never raises, as the product would catch it."""
 
@@ -110,6 +121,7 @@ class Observer:
         self._prompt_ms = prompt_ms
         self.happened: set[tuple[str | None, str, str]] = set()
         self.records: dict[JobKey, JobRecord] = {}
+        self.requests: dict[tuple[UserId, str], RequestRecord] = {}
         self.violations: list[Violation] = []
 
     def broken(self, invariant: str, detail: str) -> None:
@@ -150,11 +162,22 @@ class Observer:
         record.run_at_ms = ms(after.run_at)
         record.expires_at_ms = ms(after.expires_at)
 
+    def deleted(self, actor: "Actor", before: Job) -> None:
+        """Check a row's removal by an actor; from now on the job is as one whose retention is over."""
+        record = self.records[before.key]
+        if actor.kind != "delete" or record.status not in FINAL:
+            self.broken("1 acknowledged exists", f"{actor.name} deleted a {record.status} job")
+        if before.key.owner_id != actor.owner:
+            self.broken("11 nobody reaches another's job", f"{actor.name} deleted a job of {before.key.owner_id}")
+        record.expires_at_ms = self._now_ms()
+
     def _submitted(self, actor: "Actor", row: Job) -> None:
-        job = actor.planned
-        if job is None or actor.kind != "submit":
+        if not actor.planned or actor.kind != "submit":
             self.broken("13 transitions in the table", f"{actor.name} made a job")
             return
+        job = actor.planned.popleft()
+        if actor.request is not None:
+            self._made_under_key(actor, actor.request, row.key)
         record = self.records[row.key] = JobRecord(
             key=row.key,
             number=job.number,
@@ -172,6 +195,37 @@ class Observer:
             self.broken("13 transitions in the table", "submitted with another time or number of attempts than asked")
         if row.key.owner_id != actor.owner:
             self.broken("11 nobody reaches another's job", f"{actor.name} submitted for {row.key.owner_id}")
+
+    def _made_under_key(self, actor: "Actor", request: str, key: JobKey) -> None:
+        """Check that a key makes jobs once: all of one write, until it is forgotten after a day."""
+        made = self.requests.get((key.owner_id, request))
+        if made is None or made.maker is not actor:
+            if made is not None and actor.reading < made.forgotten_ms:
+                self.broken("6 one key, one job", f"{actor.name} made {key.job_id} beside {made.keys[0].job_id}")
+            forgotten_ms = -(-(actor.reading + KEY_KEPT_MS) // 1_000) * 1_000
+            made = self.requests[key.owner_id, request] = RequestRecord(maker=actor, forgotten_ms=forgotten_ms)
+        made.keys.append(key)
+
+    def acknowledged(
+        self, actor: "Actor", keys: list[JobKey], rows: dict[JobKey, Job], *, is_replay: bool = False
+    ) -> None:
+        """Note the answer to a submission: that it names stored jobs and, under a key, always the same ones."""
+        for key in keys:
+            record = self.records.get(key)
+            # One that stood still may be told of a job whose retention has ended since.
+            if record is None or (key not in rows and self._now_ms() < record.expires_at_ms):
+                self.broken("1 acknowledged exists", "accepted without a row")
+            else:
+                record.is_acknowledged = True
+        if actor.request is None:
+            return
+        made = self.requests.get((keys[0].owner_id, actor.request))
+        if made is None or (made.keys != keys and actor.reading < made.forgotten_ms - KEY_KEPT_MS):
+            return
+        if made.keys != keys or is_replay is (made.maker is actor):
+            self.broken("6 one key, one job", f"{actor.name} was told {keys[0].job_id} for {made.keys[0].job_id}")
+        if is_replay and actor.reading >= made.forgotten_ms:
+            self.broken("6 one key, one job", f"{actor.name} was told of a job of the day before")
 
     def _put_off(self, actor: "Actor", before: Job, after: Job) -> None:
         """The sweep moves its next look, and nothing else."""

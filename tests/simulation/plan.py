@@ -1,6 +1,6 @@
 """What one seed does: the deployment, the calls people make, and the faults that may strike."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from tests.simulation.faults import AT_CALLS, OF_OPERATIONS, Fault
@@ -75,21 +75,29 @@ DELAY_MAX_S = 900
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedJob:
-    """One submission."""
+    """
+    One job to submit.
+
+    Jobs of the same ``batch``, which is the place of the first of them, are submitted in one request, so they share
+    all that follows but ``number`` and ``delay_s``. With ``again_ms``, which may be empty, the request has an
+    idempotency key: whoever gets no answer sends it again, and so it is besides, so long after it was first sent.
+    """
 
     at_ms: int
+    batch: int
     owner: int
     shard: int
     number: int
     delay_s: int
     max_attempts: int | None
     timeout_s: int | None
+    again_ms: tuple[int, ...] | None = None
     is_left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
-    """One later call, on the job of that place in the plan: *cancel*, *retry*, *read*, *intrude* or *redrive*."""
+    """One later call, on the job of that place in the plan: *cancel*, *retry*, *read* and so on."""
 
     at_ms: int
     verb: str
@@ -123,7 +131,7 @@ _BATCH_WINDOWS_MS = (30, 30, 1_000, 20_000)
 _VISIBILITIES_MS = (100 * SECOND, 540 * SECOND, 540 * SECOND)
 """Six times the function's time, as the template has it, and little more than a lease."""
 
-_VERBS = ("cancel", "cancel", "retry", "retry", "read", "intrude", "redrive")
+_VERBS = ("cancel", "cancel", "retry", "delete", "read", "intrude", "redrive")
 
 
 def drawn_plan(rng: Random, configuration: Configuration) -> Plan:
@@ -145,24 +153,35 @@ def drawn_plan(rng: Random, configuration: Configuration) -> Plan:
     _draw_faults(plan, rng, configuration)
     shard = rng.randrange(8)
     begin_ms = int(length_ms * 0.3 * draw())
-    for _ in range(rng.choice((1, 1, 1, 2, 2, 3))):
+    for place in range(rng.choice((1, 1, 1, 2, 2, 3))):
         delay_s = 0 if draw() < 0.7 else int(10 ** (4 * draw()))
-        plan.jobs.append(
-            PlannedJob(
-                at_ms=begin_ms if draw() < 0.4 else int(length_ms * 0.6 * draw() ** 2),
-                owner=rng.randrange(2),
-                shard=shard if draw() < 0.5 else rng.randrange(8),
-                number=rng.randrange(1000),
-                delay_s=delay_s if configuration.sweep else min(delay_s, DELAY_MAX_S),
-                max_attempts=None if draw() < 0.5 else rng.randrange(1, 9),
-                timeout_s=None if draw() < 0.5 else rng.randrange(1, 61),
-            )
+        new = PlannedJob(
+            at_ms=begin_ms if draw() < 0.4 else int(length_ms * 0.6 * draw() ** 2),
+            batch=place,
+            owner=rng.randrange(2),
+            shard=shard if draw() < 0.5 else rng.randrange(8),
+            number=rng.randrange(1000),
+            delay_s=delay_s if configuration.sweep else min(delay_s, DELAY_MAX_S),
+            max_attempts=None if draw() < 0.5 else rng.randrange(1, 9),
+            timeout_s=None if draw() < 0.5 else rng.randrange(1, 61),
+            again_ms=_drawn_repetitions(rng) if draw() < 0.3 else None,
         )
+        is_batched = place > 0 and draw() < 0.2
+        plan.jobs.append(replace(plan.jobs[-1], number=new.number, delay_s=new.delay_s) if is_batched else new)
     for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
         job = rng.randrange(len(plan.jobs))
         at_ms = plan.jobs[job].at_ms + int((length_ms - plan.jobs[job].at_ms) * draw() ** 2)
         plan.calls.append(PlannedCall(at_ms=at_ms, verb=rng.choice(_VERBS), job=job))
     return plan
+
+
+def _drawn_repetitions(rng: Random) -> tuple[int, ...]:
+    """Draw how long after a request it is sent again though it was answered: at once, later, or about a day later."""
+    draw = rng.random
+    again_ms = [] if draw() < 0.4 else [0 if draw() < 0.3 else int(HOUR * draw() ** 4)]
+    if draw() < 0.1:
+        again_ms.append(24 * HOUR + int(2 * MINUTE * (draw() - 0.3)))
+    return tuple(again_ms)
 
 
 def _draw_faults(plan: Plan, rng: Random, configuration: Configuration) -> None:

@@ -5,13 +5,15 @@ Behind them are the in-memory store that passes the contract suite and a model o
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chalicelib.adapters.sqs import to_body
 from chalicelib.domain.errors import AttemptCancelled, AttemptFailed, ConcurrentUpdate, Unavailable
+from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Claim, Job, JobId, JobKey
+from chalicelib.domain.receipts import Receipt
 from chalicelib.domain.users import UserId
 from chalicelib.ports import DueJob, JobPage
 from tests.fakes import InMemoryJobRepository
@@ -85,9 +87,11 @@ class SimulatedStore:
         self._actor.seen = job
         return job
 
-    def newest(self, owner_id: UserId, *, limit: int, after: JobId | None) -> JobPage:
+    def page(self, owner_id: UserId, wanted: JobFilter, *, limit: int, after: JobId | None) -> JobPage:
         rows = self._world.rows
-        return call(self._actor, "newest", Fault.STORE_AWAY, lambda: rows.newest(owner_id, limit=limit, after=after))
+        return call(
+            self._actor, "page", Fault.STORE_AWAY, lambda: rows.page(owner_id, wanted, limit=limit, after=after)
+        )
 
     def claim(self, key: JobKey, claim: Claim) -> Job:
         actor = self._actor
@@ -97,6 +101,9 @@ class SimulatedStore:
 
     def advance(self, seen: Job, to: Job) -> None:
         self._write(to.events[-1].transition.value.lower(), to.key, to.token, lambda rows: rows.advance(seen, to))
+
+    def delete(self, seen: Job) -> None:
+        self._write("delete", seen.key, None, lambda rows: rows.delete(seen))
 
     def due(self, shard: int, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
         world = self._world
@@ -128,6 +135,8 @@ class SimulatedStore:
                 return write(rows)
             finally:
                 after = rows.get(key)
+                if before is not None and after is None:
+                    observer.deleted(actor, before)
                 if after is not before and after is not None and key not in world.unreadable:
                     observer.wrote(actor, before, after)
                     world.wrote(after)
@@ -142,6 +151,46 @@ class SimulatedStore:
             row = rows.get(key)
             if is_answered and row is not None and row.token == token:
                 actor.wrote(name, row)
+
+
+class SimulatedSubmissions:
+    """New jobs and receipts for one actor."""
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+        self._world = actor.world
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        submissions = self._world.submissions
+        self._write(jobs, lambda: submissions.add(jobs))
+
+    def find(self, owner_id: UserId, key_digest: str, *, at: datetime) -> Receipt | None:
+        submissions = self._world.submissions
+        return call(self._actor, "find", Fault.STORE_AWAY, lambda: submissions.find(owner_id, key_digest, at=at))
+
+    def add_once(self, jobs: Sequence[Job], receipt: Receipt) -> Receipt:
+        submissions = self._world.submissions
+        return self._write(jobs, lambda: submissions.add_once(jobs, receipt))
+
+    def _write(self, jobs: Sequence[Job], write: Callable[[], T]) -> T:
+        actor = self._actor
+        rows = self._world.rows
+
+        def apply() -> T:
+            new = [job for job in jobs if rows.get(job.key) is None]
+            answer = write()
+            for job in new:
+                if rows.get(job.key) is job:
+                    self._world.observer.wrote(actor, None, job)
+                    self._world.wrote(job)
+            return answer
+
+        answer = call(actor, "add", Fault.STORE_AWAY, apply)
+        for job in jobs:
+            row = rows.get(job.key)
+            if row is not None and row.token == job.token:
+                actor.wrote("add", row)
+        return answer
 
 
 class SimulatedQueue:
@@ -165,6 +214,23 @@ class SimulatedQueue:
             world.send(to_body(key), delay_ms)
 
         call(actor, "send", Fault.QUEUE_AWAY, apply)
+
+    def send_all(self, delays: Mapping[JobKey, timedelta]) -> Mapping[JobKey, str]:
+        actor = self._actor
+        world = self._world
+        for key, delay in delays.items():
+            actor.sends(key, delay // timedelta(milliseconds=1))
+
+        def apply() -> dict[JobKey, str]:
+            refused: dict[JobKey, str] = {}
+            for key, delay in delays.items():
+                if world.faults.strikes(Fault.SEND_FAILED, actor.name, "send"):
+                    refused[key] = Fault.SEND_FAILED
+                else:
+                    world.send(to_body(key), delay // timedelta(milliseconds=1))
+            return refused
+
+        return call(actor, "send", Fault.QUEUE_AWAY, apply)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         world = self._world

@@ -54,7 +54,9 @@ def story(run: Run) -> Iterator[str]:
     for number, job in enumerate(run.plan.jobs):
         if not job.is_left_out:
             attempts = job.max_attempts or "as many as usual"
-            yield f"job {number}: owner {job.owner}, delay {job.delay_s} s, attempts {attempts}"
+            together = "" if job.batch == number else f", in the batch of job {job.batch}"
+            keyed = "" if job.again_ms is None else ", with an idempotency key"
+            yield f"job {number}: owner {job.owner}, delay {job.delay_s} s, attempts {attempts}{together}{keyed}"
     yield f"faults until {_time(run.plan.heal_at_ms)}"
     for fault, (begin, end) in run.plan.outages.items():
         yield f"{fault.value} from {_time(begin)} to {_time(end)}"

@@ -35,8 +35,10 @@ class History:
         self._tokens = count()
         actor = self.actor("submit")
         actor.owner = KEY.owner_id
-        actor.planned = PlannedJob(
-            at_ms=0, owner=0, shard=0, number=3, delay_s=delay_s, max_attempts=max_attempts, timeout_s=None
+        actor.planned.append(
+            PlannedJob(
+                at_ms=0, batch=0, owner=0, shard=0, number=3, delay_s=delay_s, max_attempts=max_attempts, timeout_s=None
+            )
         )
         self.job = submitted(
             KEY,
@@ -188,6 +190,26 @@ def others_job(history: History) -> None:
     history.write(actor, history.job.cancelled(history.act(actor)))
 
 
+def unfinished_deleted(history: History) -> None:
+    actor = history.actor("delete")
+    actor.owner = KEY.owner_id
+    history.observer.deleted(actor, history.job)
+
+
+def deleted_by_no_caller(history: History) -> None:
+    actor = history.claim()
+    actor.owner = KEY.owner_id
+    history.finish(actor)
+    history.observer.deleted(actor, history.job)
+
+
+def others_job_deleted(history: History) -> None:
+    history.cancel()
+    actor = history.actor("delete")
+    actor.owner = OWNERS[1]
+    history.observer.deleted(actor, history.job)
+
+
 def execution_without_claim(history: History) -> None:
     history.observer.executes(history.claim(), history.job)
     history.observer.executes(history.actor("consume"), history.job)
@@ -329,6 +351,9 @@ def message_owed(history: History) -> None:
         (letter_kept, "10 dead letter matched"),
         (redriven_without_need, "13 redrive of dead jobs"),
         (others_job, "11 nobody reaches another's job"),
+        (unfinished_deleted, "1 acknowledged exists"),
+        (deleted_by_no_caller, "1 acknowledged exists"),
+        (others_job_deleted, "11 nobody reaches another's job"),
         (execution_without_claim, "12 executions within attempts"),
         (unknown_transition, "13 transitions in the table"),
         (claimed_while_held, "13 claim when lease is over"),
@@ -365,6 +390,26 @@ def test_an_end_that_finds_its_job_kept_no_longer_needs_not_be_written() -> None
     told.later(25 * 60 * MINUTE)
     told.observer.left_off(actor)
     assert told.broken() == set()
+
+
+def test_a_job_that_its_owner_has_deleted_needs_not_exist() -> None:
+    told = History()
+    told.cancel()
+    actor = told.actor("delete")
+    actor.owner = KEY.owner_id
+    told.observer.deleted(actor, told.job)
+    told.observer.at_end({})
+    assert told.broken() == set()
+
+
+def test_a_job_that_comes_back_after_it_was_deleted_is_noticed() -> None:
+    told = History()
+    told.cancel()
+    actor = told.actor("delete")
+    actor.owner = KEY.owner_id
+    told.observer.deleted(actor, told.job)
+    told.observer.wrote(told.actor("consume"), None, told.job)
+    assert told.broken() == {"13 transitions in the table"}
 
 
 @pytest.mark.parametrize("seed", [40_004, 277_435])
@@ -411,3 +456,98 @@ def test_a_job_is_neither_claimed_nor_failed_before_its_time() -> None:
     history = History(delay_s=60)
     history.fail(history.actor("bury"))
     assert history.broken() == {"13 bury when due"}
+
+
+class Requests:
+    """Submissions under one idempotency key, each by an actor of its own."""
+
+    def __init__(self) -> None:
+        self.world = World(Plan(heal_at_ms=0), Random(1))
+        self._numbers = count()
+
+    def actor(self) -> Actor:
+        actor = Actor(self.world, "submit", time_ms=29_000, owner=OWNERS[0])
+        actor.request = "monday"
+        actor.planned.append(
+            PlannedJob(
+                at_ms=0, batch=0, owner=0, shard=0, number=3, delay_s=0, max_attempts=2, timeout_s=None, again_ms=()
+            )
+        )
+        return actor
+
+    def make(self, actor: Actor) -> JobKey:
+        key = JobKey(owner_id=OWNERS[0], job_id=JobId(f"01900000-0000-7000-8000-{next(self._numbers):012}"))
+        job = replace(History().job, key=key, run_at=self.world.now())
+        self.world.rows.add(job)
+        self.world.observer.wrote(actor, None, job)
+        return key
+
+    def answer(self, actor: Actor, key: JobKey, *, is_replay: bool) -> None:
+        self.world.observer.acknowledged(actor, [key], self.world.rows.items(), is_replay=is_replay)
+
+    def later(self, by_ms: int) -> None:
+        self.world.scheduler.now += by_ms
+
+    def broken(self) -> set[str]:
+        return {violation.invariant for violation in self.world.observer.violations}
+
+
+ONE_KEY = "6 one key, one job"
+DAY_MS = 24 * 60 * MINUTE
+
+
+def test_a_key_that_is_forgotten_after_a_day_may_make_a_job_again() -> None:
+    requests = Requests()
+    maker = requests.actor()
+    first = requests.make(maker)
+    requests.answer(maker, first, is_replay=False)
+    requests.later(DAY_MS - 1)
+    requests.answer(requests.actor(), first, is_replay=True)
+    requests.later(1)
+    again = requests.actor()
+    requests.answer(again, requests.make(again), is_replay=False)
+    assert requests.broken() == set()
+
+
+def test_a_key_that_makes_two_jobs_is_noticed() -> None:
+    requests = Requests()
+    requests.make(requests.actor())
+    requests.later(DAY_MS - 1)
+    requests.make(requests.actor())
+    assert requests.broken() == {ONE_KEY}
+
+
+@pytest.mark.parametrize(("by_maker", "is_replay"), [(True, True), (False, False)])
+def test_an_answer_that_is_wrong_about_being_a_replay_is_noticed(*, by_maker: bool, is_replay: bool) -> None:
+    requests = Requests()
+    maker = requests.actor()
+    key = requests.make(maker)
+    requests.answer(maker if by_maker else requests.actor(), key, is_replay=is_replay)
+    assert requests.broken() == {ONE_KEY}
+
+
+def test_a_replay_of_the_day_before_is_noticed() -> None:
+    requests = Requests()
+    key = requests.make(requests.actor())
+    requests.later(DAY_MS)
+    requests.answer(requests.actor(), key, is_replay=True)
+    assert requests.broken() == {ONE_KEY}
+
+
+def test_a_replay_that_names_another_job_is_noticed() -> None:
+    requests = Requests()
+    requests.make(requests.actor())
+    other = requests.actor()
+    other.request = "tuesday"
+    key = requests.make(other)
+    requests.answer(requests.actor(), key, is_replay=True)
+    assert requests.broken() == {ONE_KEY}
+
+
+def test_an_answer_that_names_a_job_without_a_row_is_noticed() -> None:
+    requests = Requests()
+    maker = requests.actor()
+    key = requests.make(maker)
+    requests.world.rows.expire(key)
+    requests.answer(maker, key, is_replay=False)
+    assert requests.broken() == {"1 acknowledged exists"}

@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 
 from chalicelib.domain.jobs import Job, JobKey, JobLimits
-from tests.fakes import InMemoryJobRepository
+from tests.fakes import InMemoryJobRepository, InMemorySubmissions
 from tests.simulation import functions
 from tests.simulation.actor import Actor
 from tests.simulation.faults import Fault
@@ -21,6 +21,7 @@ from tests.simulation.plan import (
     SECOND,
     Configuration,
     Plan,
+    PlannedJob,
 )
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.strikes import Strikes
@@ -55,6 +56,7 @@ class World:
         self.ids = Ids()
         self.actor_numbers = count(1)
         self.rows = Rows()
+        self.submissions = InMemorySubmissions(self.rows)
         self.observer = Observer(lambda: self.scheduler.now, prompt_ms=configuration.prompt_ms)
         self.limits = JobLimits(
             lease_margin=timedelta(seconds=15),
@@ -233,9 +235,11 @@ class World:
     def run(self) -> None:
         """Run the schedule to its end, and check it."""
         plan = self.plan
-        for number, job in enumerate(plan.jobs):
-            if not job.is_left_out:
-                self.start(job.at_ms, partial(functions.submit, self, number, job))
+        for request in self._requests():
+            first = request[0][1]
+            for after_ms in (0, *(first.again_ms or ())):
+                self.start(first.at_ms + after_ms, partial(functions.submit, self, request))
+                self._latest_run_ms = max(self._latest_run_ms, first.at_ms + after_ms)
         for each in plan.calls:
             self.start(each.at_ms, partial(functions.CALLS[each.verb], self, each))
         for at_ms in plan.purges_ms:
@@ -251,6 +255,14 @@ class World:
             if self._is_unsettled():
                 self.scheduler.now = self._bound_ms()
             self.observer.at_end(self.rows.items())
+
+    def _requests(self) -> list[functions.PlannedRequest]:
+        """Return the jobs that are submitted together, each with its place in the plan."""
+        batches: dict[int, list[tuple[int, PlannedJob]]] = {}
+        for place, job in enumerate(self.plan.jobs):
+            if not job.is_left_out:
+                batches.setdefault(job.batch, []).append((place, job))
+        return list(batches.values())
 
     def _bound_ms(self) -> int:
         return max(self.plan.heal_at_ms + PAUSE_MAX_MS, self._latest_run_ms) + SETTLED_WITHIN_MS

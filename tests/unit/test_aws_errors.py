@@ -27,6 +27,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         refusal("ThrottlingException"),
         refusal("ProvisionedThroughputExceededException"),
         refusal("RequestThrottled", 403),
+        refusal("TransactionInProgressException"),
         refusal("InternalServerError", 500),
         refusal("SomethingNew", 503),
         refusal("SomethingNew", 429),

@@ -2,14 +2,30 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.dynamodb.items import from_job_item, from_user_item, to_job_item, to_user_item
+from chalicelib.adapters.dynamodb.items import (
+    from_job_item,
+    from_receipt_item,
+    from_user_item,
+    to_job_item,
+    to_receipt_item,
+    to_user_item,
+)
 from chalicelib.adapters.dynamodb.keys import EPOCH
-from chalicelib.config import ITEM_REST_BYTES
+from chalicelib.api.fields import (
+    METADATA_MAX,
+    METADATA_NAME_MAX_CHARACTERS,
+    METADATA_VALUE_MAX_CHARACTERS,
+    TAG_MAX_CHARACTERS,
+    TAGS_MAX,
+)
+from chalicelib.config import ITEM_MAX_BYTES, ITEM_REST_BYTES
 from chalicelib.domain.jobs import EVENTS_MAX, Act, Claim, Job, JobError, JobId, JobKey, submitted
 from chalicelib.domain.operations import ATTEMPTS_MAX
+from chalicelib.domain.receipts import POINTER_MAX_CHARACTERS, KeyedRequest, Receipt, Refusal
 from chalicelib.domain.users import User, UserId
 from tests.factories import make_act, make_claim, make_job
 from tests.fakes import NOON
@@ -34,6 +50,8 @@ def jobs(draw: st.DrawFn) -> Job:
         retention=timedelta(days=draw(st.integers(1, 366))),
         run_at=draw(INSTANTS),
         due_at=draw(INSTANTS),
+        tags=tuple(draw(st.lists(st.text(), max_size=3))),
+        metadata_json=draw(st.none() | st.text()),
     )
     for step in draw(st.lists(st.sampled_from(["claim", "retry", "finish", "fail", "cancel", "again"]), max_size=8)):
         act = draw(ACTS)
@@ -81,8 +99,18 @@ def test_the_fullest_job_leaves_its_data_and_its_result_the_room_they_are_promis
         job = job.retried(error, make_act(f"{number:036}"), run_at=far, due_at=far)
     for number in range(ATTEMPTS_MAX):
         job = job.claimed(make_claim(f"{number:036}"))
-    job = replace(job, error=error, result_json="", data_json="")
-    assert len(job.events) == EVENTS_MAX + ATTEMPTS_MAX
+    names = [f"{number:02}" + "\0" * (METADATA_NAME_MAX_CHARACTERS - 2) for number in range(METADATA_MAX)]
+    job = replace(
+        job.failed(error, make_act("0" * 36)),
+        result_json="",
+        data_json="",
+        tags=(worst * TAG_MAX_CHARACTERS,) * TAGS_MAX,
+        metadata_json=msgspec.json.encode(dict.fromkeys(names, "\0" * METADATA_VALUE_MAX_CHARACTERS)).decode(),
+    )
+    assert job.metadata_json is not None
+    assert len(job.metadata_json) > METADATA_MAX * 6 * (
+        METADATA_NAME_MAX_CHARACTERS - 2 + METADATA_VALUE_MAX_CHARACTERS
+    ), "JSON writes NUL as \\u0000"
     assert sum(len(name) + size(value) for name, value in to_job_item(job).items()) < ITEM_REST_BYTES
 
 
@@ -97,3 +125,25 @@ def test_the_time_to_live_is_rounded_up() -> None:
     for expires_at in (at, at + timedelta(milliseconds=1)):
         item = to_job_item(replace(make_job(), expires_at=expires_at))
         assert int(item["expires_at_epoch_s"]["N"]) >= expires_at.timestamp()
+
+
+REFUSALS = st.builds(Refusal, code=st.text(), detail=st.text(), pointer=st.none() | st.text())
+
+
+@given(
+    owner_id=st.uuids().map(str).map(UserId),
+    digest=st.text(alphabet="0123456789abcdef", min_size=64, max_size=64),
+    act=ACTS,
+    outcomes=st.lists(JOB_IDS | REFUSALS, max_size=5).map(tuple),
+)
+def test_a_receipt_survives_its_item(owner_id: UserId, digest: str, act: Act, outcomes: tuple[Any, ...]) -> None:
+    receipt = Receipt.of(owner_id, KeyedRequest(key_digest=digest, fingerprint=digest), act, outcomes)
+    assert from_receipt_item(to_receipt_item(receipt)) == receipt
+
+
+def test_a_hundred_refusals_fit_a_receipt() -> None:
+    """All but one, which is a job: without any there is no receipt."""
+    refusal = Refusal(code="INPUT_TOO_LARGE", detail="é" * 400, pointer="x" * POINTER_MAX_CHARACTERS)
+    request = KeyedRequest(key_digest="0" * 64, fingerprint="0" * 64)
+    receipt = Receipt.of(UserId("0" * 36), request, make_act("0" * 36), (refusal,) * 100)
+    assert len(str(to_receipt_item(receipt)).encode()) < ITEM_MAX_BYTES

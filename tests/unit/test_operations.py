@@ -132,16 +132,16 @@ def test_lists_of_numbers_are_kept_as_they_are(sent: str, accepted: str) -> None
 @pytest.mark.parametrize(
     ("sent", "pointer", "detail"),
     [
-        ("{}", "#/data", "expected array, got object"),
-        ("null", "#/data", "expected array, got null"),
-        ('[1, "2"]', "#/data/1", "expected int | float, got str"),
-        ("[true]", "#/data/0", "expected int | float, got bool"),
-        ("[[1]]", "#/data/0", "expected int | float, got array"),
+        ("{}", "#/data", "expected a list, got an object"),
+        ("null", "#/data", "expected a list, got null"),
+        ('[1, "2"]', "#/data/1", "expected a number, got text"),
+        ("[true]", "#/data/0", "expected a number, got true or false"),
+        ("[[1]]", "#/data/0", "expected a number, got a list"),
         ("[1e400]", "#/data/0", "out of range; an integer may have 1000 digits, and a float reach"),
         ("[1, " + "9" * 1001 + "]", "#/data/1", "integer of more than 1000 digits"),
         ("[-" + "9" * 1001 + "]", "#/data/0", "integer of more than 1000 digits"),
         ("[" + "9" * 10_000 + "]", "#/data/0", "out of range; an integer may have 1000 digits"),
-        ("[" * 100_000 + "]" * 100_000, "#/data/0", "got array"),
+        ("[" * 100_000 + "]" * 100_000, "#/data/0", "got a list"),
     ],
 )
 def test_other_data_is_refused_where_it_is_wrong(sent: str, pointer: str, detail: str) -> None:
@@ -203,3 +203,12 @@ def test_typed_results_become_json() -> None:
         "def probe(data: int) -> Answer:\n 'Doc.'\n return Answer(data, 'é')"
     )
     assert json.loads(probe.run("7")) == {"total": 7, "label": "é"}
+
+
+def test_data_that_is_not_text_is_refused() -> None:
+    lengths = operation(
+        "def probe(data: list[str]) -> int:\n    'Length of all texts.'\n    return sum(map(len, data))\n"
+    )
+    with pytest.raises(InvalidInput, match="the data is not UTF-8") as refused:
+        lengths.accepted_input(b'["\xff"]')
+    assert refused.value.pointer == "#/data"

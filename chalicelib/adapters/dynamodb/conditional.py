@@ -5,9 +5,9 @@ A write whose caller must tell more than yes or no asks for ``ReturnValuesOnCond
 comes with the row as it was, and the SDK's own retry after a lost response can be told from somebody else's change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.adapters.aws import unavailable_when_away
 
@@ -42,3 +42,51 @@ def conditional_write(table: str) -> Iterator[None]:
                 raise
             found = cast("Mapping[str, AttributeValueTypeDef] | None", error.response.get("Item"))
             raise ConditionRefused(found) from error
+
+
+REFUSED = "ConditionalCheckFailed"
+PASSING_REASONS = frozenset(
+    {"None", REFUSED, "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"}
+)
+"""Why a transaction may be cancelled that is as it should be; any other reason is a fault of ours."""
+
+
+class TransactionCancelled(Exception):
+    """
+    A transaction was cancelled as a whole; nothing of it was written.
+
+    It ``is_refused`` when a condition did not hold; ``found`` is then the item as the first action found it, ``None``
+    when that one's condition held. Else others were at the same rows, and the same may go through in a moment.
+    """
+
+    def __init__(self, *, is_refused: bool, found: "Mapping[str, AttributeValueTypeDef] | None" = None) -> None:
+        super().__init__()
+        self.is_refused = is_refused
+        self.found = found
+
+
+@contextmanager
+def transaction(table: str) -> Iterator[None]:
+    """
+    Run one transaction, most of it in ``table``.
+
+    botocore gives it a token of its own, so that its tries after a lost response do it once.
+
+    Raises:
+        TransactionCancelled: It was not done.
+        Unavailable: DynamoDB does not answer; it may have been done.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - boto3 is loaded with the first call
+
+    with unavailable_when_away(f"the {table} table"):
+        try:
+            yield
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TransactionCanceledException":
+                raise
+            reasons = cast("Sequence[Mapping[str, Any]]", error.response.get("CancellationReasons", []))
+            codes = [reason.get("Code", "None") for reason in reasons]
+            if not PASSING_REASONS.issuperset(codes):
+                raise
+            found = reasons[0].get("Item") if codes and codes[0] == REFUSED else None
+            raise TransactionCancelled(is_refused=REFUSED in codes, found=found) from error

@@ -8,7 +8,18 @@ are JSON text: DynamoDB's own numbers end at 38 digits.
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, EPOCH, job_key, shard_value, user_key
+from chalicelib.adapters.dynamodb.keys import (
+    DEAD_SHARD,
+    EPOCH,
+    INDEXED_STATUSES,
+    job_key,
+    marked_interval,
+    owner_status,
+    parsed_receipt_key,
+    receipt_key,
+    shard_value,
+    user_key,
+)
 from chalicelib.domain.delivery import shard
 from chalicelib.domain.jobs import (
     FINAL,
@@ -21,6 +32,8 @@ from chalicelib.domain.jobs import (
     JobStatus,
     Transition,
 )
+from chalicelib.domain.rate_limits import Tally
+from chalicelib.domain.receipts import Outcome, Receipt, Refusal
 from chalicelib.domain.users import User, UserId
 from chalicelib.ports import DueJob
 
@@ -84,6 +97,12 @@ def from_user_item(item: "Mapping[str, AttributeValueTypeDef]") -> User:
     )
 
 
+def from_tally_item(item: "Mapping[str, AttributeValueTypeDef]") -> Tally:
+    """Return the tally of an item."""
+    marks = {marked: int(value["N"]) for name, value in item.items() if (marked := marked_interval(name)) is not None}
+    return Tally(born=item["born"]["S"], taken=int(item["taken"]["N"]), marks=marks)
+
+
 def event_value(event: JobEvent) -> "AttributeValueTypeDef":
     """Return one event of a job's log, without the attempt, which follows from the row's."""
     value = {"at_epoch_ms": epoch_ms(event.at), "transition": text(event.transition), "worker": text(event.worker)}
@@ -111,6 +130,8 @@ def to_job_item(job: Job) -> "Item":
     if indexed is not None:
         shard, due_at = indexed
         item |= {"due_shard": text(shard), "due_at_epoch_ms": epoch_ms(due_at)}
+    if job.status in INDEXED_STATUSES:
+        item["owner_status"] = text(owner_status(job.key.owner_id, job.status))
     if job.started_at is not None:
         item["started_at_epoch_ms"] = epoch_ms(job.started_at)
     if job.finished_at is not None:
@@ -121,6 +142,10 @@ def to_job_item(job: Job) -> "Item":
         item["result"] = text(job.result_json)
     if job.error is not None:
         item["error"] = error_value(job.error)
+    if job.tags:
+        item["tags"] = {"L": [text(tag) for tag in job.tags]}
+    if job.metadata_json is not None:
+        item["metadata"] = text(job.metadata_json)
     return item
 
 
@@ -150,6 +175,8 @@ def from_job_item(item: "Mapping[str, AttributeValueTypeDef]") -> Job:
         result_json=item["result"]["S"] if "result" in item else None,
         error=JobError(code=error["code"]["S"], detail=error["detail"]["S"]) if error else None,
         events=_events(item["events"]["L"], attempt),
+        tags=tuple(tag["S"] for tag in item["tags"]["L"]) if "tags" in item else (),
+        metadata_json=item["metadata"]["S"] if "metadata" in item else None,
     )
 
 
@@ -157,6 +184,46 @@ def from_due_item(item: "Mapping[str, AttributeValueTypeDef]") -> DueJob:
     """Return an entry of the index of due jobs."""
     key = JobKey(owner_id=UserId(item["owner_id"]["S"]), job_id=JobId(item["job_id"]["S"]))
     return DueJob(key=key, due_at=_instant(item["due_at_epoch_ms"]))
+
+
+def to_receipt_item(receipt: Receipt) -> "Item":
+    """Return the item of a receipt."""
+    return receipt_key(receipt.owner_id, receipt.key_digest) | {
+        "fingerprint": text(receipt.fingerprint),
+        "token": text(receipt.token),
+        "outcomes": {"L": [_outcome_value(outcome) for outcome in receipt.outcomes]},
+        "created_at_epoch_ms": epoch_ms(receipt.created_at),
+        "expires_at_epoch_s": epoch_s(receipt.expires_at),
+    }
+
+
+def from_receipt_item(item: "Mapping[str, AttributeValueTypeDef]") -> Receipt:
+    """Return the receipt of an item."""
+    owner_id, key_digest = parsed_receipt_key(item)
+    return Receipt(
+        owner_id=owner_id,
+        key_digest=key_digest,
+        fingerprint=item["fingerprint"]["S"],
+        token=item["token"]["S"],
+        outcomes=tuple(_outcome(value) for value in item["outcomes"]["L"]),
+        created_at=_instant(item["created_at_epoch_ms"]),
+        expires_at=EPOCH + timedelta(seconds=int(item["expires_at_epoch_s"]["N"])),
+    )
+
+
+def _outcome_value(outcome: Outcome) -> "AttributeValueTypeDef":
+    if not isinstance(outcome, Refusal):
+        return text(outcome)
+    value = {"code": text(outcome.code), "detail": text(outcome.detail)}
+    return {"M": value if outcome.pointer is None else value | {"pointer": text(outcome.pointer)}}
+
+
+def _outcome(value: "AttributeValueTypeDef") -> Outcome:
+    if "S" in value:
+        return JobId(value["S"])
+    refusal = value["M"]
+    pointer = refusal["pointer"]["S"] if "pointer" in refusal else None
+    return Refusal(code=refusal["code"]["S"], detail=refusal["detail"]["S"], pointer=pointer)
 
 
 def _indexed(job: Job) -> tuple[str, datetime] | None:

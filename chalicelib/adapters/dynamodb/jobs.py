@@ -18,13 +18,14 @@ from chalicelib.adapters.dynamodb.items import (
 )
 from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, DUE_INDEX, EPOCH, due_key, job_key, shard_value
 from chalicelib.domain.errors import ConcurrentUpdate
-from chalicelib.domain.jobs import DUE_TOLERANCE, Claim, Job, JobEvent, JobId, JobKey, JobStatus, Transition
-from chalicelib.domain.users import UserId
-from chalicelib.ports import DueJob, JobPage
+from chalicelib.domain.jobs import DUE_TOLERANCE, Claim, Job, JobEvent, JobKey, JobStatus, Transition
+from chalicelib.ports import DueJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+    from chalicelib.adapters.dynamodb.keys import Item
 
 IS_NEW = "attribute_not_exists(job_id)"
 """Ids are random, so an item already there is this very job, put by a call whose response was lost."""
@@ -76,27 +77,6 @@ class DynamoDBJobRepository:
             answer = client.get_item(TableName=self._table, Key=job_key(key), ConsistentRead=True)
         item = answer.get("Item")
         return from_job_item(item) if item else None
-
-    def newest(self, owner_id: UserId, *, limit: int, after: JobId | None) -> JobPage:
-        """Return a page of the owner's jobs; DynamoDB also ends a page at 1 MB."""
-        client = self._client()
-        query: QueryInputTypeDef = {
-            "TableName": self._table,
-            "KeyConditionExpression": "owner_id = :owner",
-            "ExpressionAttributeValues": {":owner": text(owner_id)},
-            "ScanIndexForward": False,
-            "ConsistentRead": True,
-            "Limit": limit,
-        }
-        if after is not None:
-            query["ExclusiveStartKey"] = job_key(JobKey(owner_id=owner_id, job_id=after))
-        with unavailable_when_away("the jobs table"):
-            answer = client.query(**query)
-        last = answer.get("LastEvaluatedKey")
-        return JobPage(
-            jobs=[from_job_item(item) for item in answer["Items"]],
-            next_after=JobId(last["job_id"]["S"]) if last else None,
-        )
 
     def claim(self, key: JobKey, claim: Claim) -> Job:
         """Begin the next attempt, or raise `ConcurrentUpdate`."""
@@ -151,12 +131,7 @@ class DynamoDBJobRepository:
                     UpdateExpression=update,
                     ConditionExpression=IS_UNCHANGED,
                     ExpressionAttributeNames=_names_in(update, IS_UNCHANGED),
-                    ExpressionAttributeValues={
-                        ":was_status": text(seen.status),
-                        ":was_attempt": number(seen.attempt),
-                        ":was_token": text(seen.token),
-                    }
-                    | {f":{name}": value for name, value in changed.items()},
+                    ExpressionAttributeValues=_as_seen(seen) | {f":{name}": value for name, value in changed.items()},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except ConditionRefused as refused:
@@ -164,6 +139,25 @@ class DynamoDBJobRepository:
             if found is None or found.token != to.token:
                 raise ConcurrentUpdate(found) from refused
             # else our own write, whose first response was lost
+
+    def delete(self, seen: Job) -> None:
+        """Remove the row that ``seen`` was, or raise `ConcurrentUpdate`."""
+        client = self._client()
+        try:
+            with conditional_write("jobs"):
+                client.delete_item(
+                    TableName=self._table,
+                    Key=job_key(seen.key),
+                    ConditionExpression=IS_UNCHANGED,
+                    ExpressionAttributeNames=_names_in(IS_UNCHANGED),
+                    ExpressionAttributeValues=_as_seen(seen),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ConditionRefused as refused:
+            found = _found(refused)
+            if found is not None:
+                raise ConcurrentUpdate(found) from refused
+            # else gone already, by our own call whose first response was lost, or by another's
 
     def due(self, shard: int, *, at: datetime, limit: int, after: DueJob | None = None) -> Sequence[DueJob]:
         """Return a page of one shard's due jobs."""
@@ -206,6 +200,15 @@ class DynamoDBJobRepository:
         with unavailable_when_away("the jobs table"):
             answer = client.query(**query)
         return [from_due_item(item) for item in answer["Items"]]
+
+
+def _as_seen(seen: Job) -> "Item":
+    """Return the values of `IS_UNCHANGED`."""
+    return {
+        ":was_status": text(seen.status),
+        ":was_attempt": number(seen.attempt),
+        ":was_token": text(seen.token),
+    }
 
 
 def _found(refused: ConditionRefused) -> Job | None:

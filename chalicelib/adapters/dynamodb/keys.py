@@ -1,19 +1,21 @@
 """
 Keys of every table, and the names of the attributes that expressions mention.
 
-No key is built anywhere else. A user's own text never becomes part of a composed key: ids are UUIDs and limit names are
-ours, so no separator can be forged.
+No key is built anywhere else. A user's own text never becomes part of a composed key: ids are UUIDs, a name that is to
+be limited is a digest, and limit names are ours, so no separator can be forged.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from chalicelib.domain.jobs import JobKey
-from chalicelib.domain.rate_limits import Limit, Window
+from chalicelib.domain.jobs import JobKey, JobStatus
+from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.users import UserId, username_key
 from chalicelib.ports import DueJob
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Item: TypeAlias = dict[str, AttributeValueTypeDef]
@@ -31,9 +33,34 @@ def job_key(key: JobKey) -> "Item":
     return {"owner_id": {"S": key.owner_id}, "job_id": {"S": key.job_id}}
 
 
-def limit_key(user_id: UserId, limit: Limit, window: Window) -> "Item":
-    """Key of one user's counter for one window of one limit."""
-    return {"counter_id": {"S": f"{user_id}#{limit.name}#{window.index}"}}
+def limit_key(holder: str, limit: Limit) -> "Item":
+    """Key of the tally of one limit for one user, or for the digest of a name."""
+    return {"counter_id": {"S": f"{holder}#{limit.name}"}}
+
+
+MARK = "mark"
+"""What the names of a tally's marks begin with; the number of the interval follows."""
+
+
+def mark_name(interval: int) -> str:
+    """Return the name of the attribute that holds an interval's mark."""
+    return f"{MARK}{interval}"
+
+
+def marked_interval(name: str) -> int | None:
+    """Return the interval whose mark is held by the attribute of this name, ``None`` if it holds none."""
+    return int(name.removeprefix(MARK)) if name.startswith(MARK) else None
+
+
+def receipt_key(user_id: UserId, key_digest: str) -> "Item":
+    """Key of the receipt of one user's idempotency key, which is there by its digest."""
+    return {"key_id": {"S": f"{user_id}#{key_digest}"}}
+
+
+def parsed_receipt_key(item: "Mapping[str, AttributeValueTypeDef]") -> tuple[UserId, str]:
+    """Return whose receipt an item is, and of which key's digest."""
+    user_id, _, key_digest = item["key_id"]["S"].partition("#")
+    return UserId(user_id), key_digest
 
 
 DUE_INDEX = "due"
@@ -52,3 +79,15 @@ def due_key(due: DueJob, shard: str) -> "Item":
     """Key of one entry of the index."""
     at_ms = (due.due_at - EPOCH) // timedelta(milliseconds=1)
     return job_key(due.key) | {"due_shard": {"S": shard}, "due_at_epoch_ms": {"N": str(at_ms)}}
+
+
+OWNER_STATUS_INDEX = "owner_status"
+"""Index of the jobs table: one owner's jobs of one status, for the statuses in `INDEXED_STATUSES`."""
+
+INDEXED_STATUSES = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+"""What is rare and looked for. An index of the others would have each successful job pay for it."""
+
+
+def owner_status(owner_id: UserId, status: JobStatus) -> str:
+    """Partition of the index that holds one owner's jobs of one status."""
+    return f"{owner_id}#{status}"

@@ -7,10 +7,11 @@ before the product is imported, in a process of its own.
 
 from tests.simulation.mutants.calling import CALLING
 from tests.simulation.mutants.mutant import Mutant
+from tests.simulation.mutants.repeating import REPEATING
 from tests.simulation.mutants.rescuing import RESCUING
 from tests.simulation.mutants.rules import RULES
 from tests.simulation.mutants.running import RUNNING
 
 __all__ = ["MUTANTS", "Mutant"]
 
-MUTANTS = (*RULES, *RUNNING, *RESCUING, *CALLING)
+MUTANTS = (*RULES, *RUNNING, *RESCUING, *CALLING, *REPEATING)

@@ -1,6 +1,6 @@
 """Mistakes in the calls of the API."""
 
-from tests.simulation.mutants.mutant import STORE, SUBMITTING, Mutant
+from tests.simulation.mutants.mutant import JOB_CALLS, STORE, SUBMITTING, Mutant
 
 CALLING = (
     # Calls of the API.
@@ -22,29 +22,39 @@ CALLING = (
         "submitted without look",
         "the sweep never looks at a new job",
         SUBMITTING,
-        "            due_at=first_look(run_at, at=act.at, resend_after=self._limits.resend_after),\n        )",
-        "            due_at=None,  # type: ignore\n        )",
+        "            due_at=first_look(run_at, at=act.at, resend_after=self._limits.resend_after),\n",
+        "            due_at=None,  # type: ignore\n",
     ),
     Mutant(
         "final job cancelled",
         "a job can be cancelled after it has ended",
-        SUBMITTING,
+        JOB_CALLS,
         "            if job.is_final:\n",
         "            if False:\n",
     ),
     Mutant(
         "waiting job retried by hand",
         "a job that has not ended can be given fresh attempts",
-        SUBMITTING,
+        JOB_CALLS,
         "if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:",
         "if job.status is JobStatus.SUCCESS:",
     ),
     Mutant(
         "lost race acknowledged",
         "a caller is told that a change was made which another write prevented",
-        SUBMITTING,
-        "            except ConcurrentUpdate:\n                continue\n",
-        "            except ConcurrentUpdate:\n                pass\n",
+        JOB_CALLS,
+        "            self._jobs.advance(job, changed)\n",
+        "            try:\n"
+        "                self._jobs.advance(job, changed)\n"
+        "            except ConcurrentUpdate:\n"
+        "                pass\n",
+    ),
+    Mutant(
+        "unfinished job deleted",
+        "a job can be deleted before it has ended",
+        JOB_CALLS,
+        "            if not job.is_final:\n",
+        "            if False:\n",
     ),
     Mutant(
         "any owner's job",

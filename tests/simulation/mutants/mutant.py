@@ -6,10 +6,12 @@ from tests.simulation.plan import FULL, Configuration
 
 JOBS = "chalicelib.domain.jobs"
 DELIVERY = "chalicelib.domain.delivery"
+RECEIPTS = "chalicelib.domain.receipts"
 EXECUTION = "chalicelib.services.execution"
 SWEEPING = "chalicelib.services.sweeping"
 DEAD_LETTERS = "chalicelib.services.dead_letters"
-SUBMITTING = "chalicelib.services.jobs"
+SUBMITTING = "chalicelib.services.submission"
+JOB_CALLS = "chalicelib.services.jobs"
 DISPATCH = "chalicelib.services.dispatch"
 CONSUMER = "chalicelib.consumer"
 STORE = "tests.fakes"

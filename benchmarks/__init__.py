@@ -1,0 +1,1 @@
+"""What the product costs at sizes that no test should take the time for."""

@@ -1,0 +1,80 @@
+"""Which jobs of an owner a list shows: pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from chalicelib.domain.jobs import Job, JobId, JobStatus
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_RANDOM_BITS = 80
+_LAST_MS = 2**48 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdRange:
+    """Ids from ``first`` to ``last``, both included; none if the last is before the first."""
+
+    first: JobId
+    last: JobId
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no id can be in it."""
+        return self.last < self.first
+
+    def older_than(self, job_id: JobId) -> "IdRange":
+        """Return the part of the range before an id."""
+        return IdRange(first=self.first, last=min(self.last, _id_before(UUID(job_id).int)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """
+    What a job must be to be listed; ``None`` asks nothing.
+
+    ``created_after`` is met by the instant itself, ``created_before`` is not. Both are asked of the job's id, whose
+    first 48 bits are the millisecond in which it was made (RFC 9562 section 5.7), so that they bound what is read.
+    """
+
+    status: JobStatus | None = None
+    operation: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    tag: str | None = None
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether jobs within `ids` may have to be passed over, so that a page takes more reading than it has jobs."""
+        return self.status is not None or self.operation is not None or self.tag is not None
+
+    @property
+    def ids(self) -> IdRange:
+        """Ids of the jobs made in the time asked for."""
+        first_ms = 0 if self.created_after is None else _milliseconds(self.created_after)
+        end_ms = _LAST_MS if self.created_before is None else _milliseconds(self.created_before)
+        return IdRange(first=_id(first_ms << _RANDOM_BITS), last=_id_before(end_ms << _RANDOM_BITS))
+
+    def matches(self, job: Job) -> bool:
+        """Tell whether a list shows the job."""
+        ids = self.ids
+        return (
+            ids.first <= job.key.job_id <= ids.last
+            and self.status in {None, job.status}
+            and self.operation in {None, job.operation}
+            and (self.tag is None or self.tag in job.tags)
+        )
+
+
+def _milliseconds(at: datetime) -> int:
+    """Return the first millisecond at or after an instant, as near to it as ids can tell."""
+    return min(max(-((_EPOCH - at) // _MILLISECOND), 0), _LAST_MS)
+
+
+def _id(number: int) -> JobId:
+    return JobId(str(UUID(int=number)))
+
+
+def _id_before(number: int) -> JobId:
+    return _id(max(number - 1, 0))

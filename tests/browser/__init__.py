@@ -1,0 +1,1 @@
+"""A person at the API's page, played by headless Chromium: for a test, and for the picture in the README."""

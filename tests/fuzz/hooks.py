@@ -1,0 +1,120 @@
+"""
+Rules of the API that JSON Schema cannot express, kept for requests that are meant to be accepted.
+
+Schemathesis imports this file. Requests that are meant to be refused stay as they are.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import schemathesis
+
+PARSING = threading.Lock()
+
+FILTERS = {"status", "operation", "created_after", "created_before", "tag"}
+
+cursors: dict[str, str] = {}
+"""The last ``next_cursor`` of the unfiltered list, by the ``Authorization`` it was given to."""
+
+deleted: list[str] = []
+"""The ids of the jobs that are deleted."""
+
+
+def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def alone(*arguments: Any, **options: Any) -> Any:
+        with PARSING:
+            return function(*arguments, **options)
+
+    return alone
+
+
+# Hypothesis parses Python in each worker. Python 3.11 counts the depth of all threads' parsing together, and raises a
+# SystemError when that does not come out even (cpython issue 106905).
+ast.parse = one_at_a_time(ast.parse)
+
+
+@schemathesis.hook
+def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any], _kwargs: dict[str, Any]) -> None:
+    """Change what is valid to the schema and not to the service."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    _query(case)
+    for job in _jobs(case.body):
+        if isinstance(job.get("run_at"), str):
+            job["run_at"] = _soon(job["run_at"])
+        # To JSON Schema 2.0 is an integer; to the service a number with a fraction is none, whatever the fraction.
+        job |= {name: int(value) for name, value in job.items() if isinstance(value, float) and value.is_integer()}
+    _headers(case)
+
+
+def _query(case: schemathesis.Case[Any]) -> None:
+    # No time is both before and after another.
+    if "created_after" in case.query:
+        case.query.pop("created_before", None)
+    # A cursor is sealed by the service: only one that it gave to this user is valid, and only for the same filters.
+    # Nearly every query that is drawn with a cursor has filters, so in half of them those give way to it.
+    if case.query.pop("cursor", None) is not None:
+        known = cursors.get(case.headers.get("Authorization", ""))
+        if known is not None and _is_in_half(json.dumps(case.query, sort_keys=True)):
+            for name in FILTERS & set(case.query):
+                del case.query[name]
+            case.query["cursor"] = known
+
+
+def _headers(case: schemathesis.Case[Any]) -> None:
+    """Needs the body as it will be sent."""
+    # A key belongs to one request for a day, and short ones come again with another: each request has its own, quoted
+    # or bare as it was drawn. When the request itself comes again it is a replay; but not after a job was deleted,
+    # which its replay would still name, and schemathesis would take for one that was just made and got lost.
+    key = case.headers.get("Idempotency-Key")
+    if key is not None:
+        own = _digest(case.path, json.dumps(case.body), *deleted)
+        case.headers["Idempotency-Key"] = f'"{own}"' if key.startswith('"') else own
+    # Any text is a valid preference, so that random ones are of use; but none of those would be to wait.
+    preference = case.headers.get("Prefer")
+    if preference is not None:
+        whole = repr((preference, case.path, case.path_parameters, case.body))
+        if _is_in_half(whole):
+            case.headers["Prefer"] = f"wait={int(_is_in_half(whole, 'long'))}"
+
+
+@schemathesis.hook
+def after_call(
+    _context: schemathesis.HookContext, case: schemathesis.Case[Any], response: schemathesis.Response
+) -> None:
+    """Keep where an unfiltered list goes on, and what is deleted."""
+    match case.method, case.path, response.status_code:
+        case "GET", "/jobs" | "/jobsList", 200 if not FILTERS & set(case.query):
+            if cursor := response.json()["next_cursor"]:
+                cursors[case.headers["Authorization"]] = cursor
+        case "DELETE", "/jobs/{job_id}", 204:
+            deleted.append(case.path_parameters["job_id"])
+
+
+def _is_in_half(*texts: str) -> bool:
+    """Whether a case is in one half of all, the same whenever it comes again."""
+    return int(_digest(*texts), 16) % 2 == 0
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode(errors="surrogatepass")).hexdigest()
+
+
+def _jobs(body: Any) -> list[dict[str, Any]]:
+    """The jobs of a body, be it one or a batch."""
+    if not isinstance(body, dict):
+        return []
+    jobs = body.get("jobs")
+    return [body, *(each for each in jobs if isinstance(each, dict))] if isinstance(jobs, list) else [body]
+
+
+def _soon(instant: str) -> str:
+    """A job can be submitted 366 days ahead at most; a schema knows no today."""
+    return min(instant, (datetime.now(UTC) + timedelta(days=365)).isoformat())
