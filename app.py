@@ -23,7 +23,15 @@ from chalicelib.observability import configure_logging
 configure_logging(os.environ.get("LOG_LEVEL", "INFO"))
 
 app = Chalice(app_name="job-backend", configure_logs=False)
-app.register_middleware(http_edge, "http")
+
+
+@functools.cache
+def allowed_origins() -> frozenset[str]:
+    """Return the origins whose pages may read answers; apart, as every answer needs them and few need the services."""
+    return Settings.from_env(os.environ).cors_allowed_origins
+
+
+app.register_middleware(http_edge(allowed_origins), "http")
 for kind in ("sqs", "scheduled", "pure_lambda"):
     app.register_middleware(named_invocation, kind)
 
@@ -49,6 +57,13 @@ def consume(event: SQSEvent) -> BatchResponse | None:
 def dead_letter(event: SQSEvent) -> BatchResponse | None:
     """Fail the job of each dead letter."""
     return services().consumer.bury(messages(event.to_dict()))
+
+
+# Erasing is never urgent, and two at a time leave the tables to those who wait for an answer.
+@app.on_sqs_message(queue="erasures", batch_size=1, maximum_concurrency=2)
+def erase(event: SQSEvent) -> BatchResponse | None:
+    """Erase what the user of each message leaves."""
+    return services().erasures.consume(messages(event.to_dict()), time_left(event.context))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

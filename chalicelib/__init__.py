@@ -7,6 +7,7 @@ The job backend, in layers that only ever import downwards.
 ``operation_child``  the process that runs operations
 ``bootstrap``        builds everything from `config.Settings`; the only place that wires
 ``consumer``         SQS: one execution per message; which messages go back to the queue
+``erasures``         SQS: accounts that are to end; built on what ``consumer`` says
 ``adapters``         DynamoDB, SQS, SSM, PyJWT, passlib, the clock, the child process
 ``services``         order the steps of a use case; talk to the outside through ``ports``
 ``operations``       what a job computes, one module each

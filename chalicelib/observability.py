@@ -2,6 +2,7 @@
 
 import json
 import logging
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -11,6 +12,9 @@ Id of what is being served; unset outside of it.
 
 Of an HTTP request it is API Gateway's, which the caller gets as ``X-Request-Id``; of anything else Lambda's.
 """
+
+caller_id: ContextVar[str | None] = ContextVar("caller_id", default=None)
+"""The user who makes the request that is being served, once that is known."""
 
 _PLAIN_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -37,6 +41,19 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+def places_of(error: BaseException) -> str:
+    """Return where an error arose, and those that led to it, without what they say: that may be a job's data."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        frames = "".join(traceback.format_tb(current.__traceback__))
+        parts.append(f"Traceback (most recent call last):\n{frames}{type(current).__qualname__}")
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return "\n\n".join(reversed(parts))
 
 
 def configure_logging(level: str) -> None:

@@ -34,7 +34,7 @@ from chalicelib.adapters.operation_channel import (
 )
 from chalicelib.domain.errors import JobFailed
 from chalicelib.domain.jobs import JobErrorCode
-from chalicelib.observability import configure_logging
+from chalicelib.observability import configure_logging, places_of
 from chalicelib.operations.registry import OperationRegistry, TypedOperation
 
 logger = logging.getLogger(__name__)
@@ -136,8 +136,10 @@ def attempted(
         return Failure(code=refusal.code, detail=_cut(_text(refusal)), is_final=True)
     except MemoryError:
         pass  # Answered below, where the traceback no longer holds what filled the memory.
-    except BaseException as bug:
-        logger.exception("operation raised", extra={"operation": order.operation, "job_id": order.job_id})
+    except BaseException as bug:  # noqa: BLE001 - its code is other people's, and the failure says it
+        # Not what it says: an operation may well speak of its data, which the job's owner reads in the error's detail.
+        fields = {"operation": order.operation, "job_id": order.job_id, "exception": places_of(bug)}
+        logger.error("operation raised", extra=fields)  # noqa: TRY400 - see above
         detail = _cut(f"{type(bug).__name__}: {_text(bug)}")
         return Failure(code=JobErrorCode.OPERATION_FAILED, detail=detail, is_final=isinstance(bug, final_errors))
     else:

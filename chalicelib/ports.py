@@ -15,7 +15,9 @@ from chalicelib.domain.jobs import Claim, Job, JobId, JobKey
 from chalicelib.domain.operations import OperationPolicy
 from chalicelib.domain.rate_limits import Limit, Taking, Tally
 from chalicelib.domain.receipts import Receipt
-from chalicelib.domain.users import User, UserId
+from chalicelib.domain.signing_keys import SigningKey
+from chalicelib.domain.tokens import AccessClaims
+from chalicelib.domain.users import PasswordCheck, UserId
 
 
 class Clock(Protocol):
@@ -46,7 +48,19 @@ class IdSource(Protocol):
         ...
 
     def new_token_id(self) -> str:
-        """Return a random UUID for a transition or an access token."""
+        """Return a random UUID for a transition, a credential, or an access token."""
+        ...
+
+
+class AccountIdSource(IdSource, Protocol):
+    """What accounts need besides."""
+
+    def new_event_id(self, at: datetime) -> str:
+        """Return a UUID version 7, as `new_job_id` does."""
+        ...
+
+    def new_secret(self, size_bytes: int) -> bytes:
+        """Return random bytes that nobody can guess."""
         ...
 
 
@@ -55,23 +69,6 @@ class Randomness(Protocol):
 
     def fraction(self) -> float:
         """Return a number from 0 to below 1, uniformly."""
-        ...
-
-
-class UserRepository(Protocol):
-    """Users by name."""
-
-    def add(self, user: User) -> None:
-        """
-        Store a new user, atomically against others of the same name.
-
-        Raises:
-            Conflict: The name is taken, in whatever case.
-        """
-        ...
-
-    def find(self, username: str) -> User | None:
-        """Return the user of this name, in whatever case, or ``None``."""
         ...
 
 
@@ -243,16 +240,37 @@ class JobQueue(Protocol):
         ...
 
 
+class SigningKeys(Protocol):
+    """The keys of the ring, by the clock, as lately read."""
+
+    def signing(self) -> SigningKey:
+        """Return the key that signs now."""
+        ...
+
+    def verifying(self, kid: str) -> SigningKey | None:
+        """
+        Return the key of this kid, or ``None`` when what it signed does not count, or no key has it.
+
+        Raises:
+            Unavailable: Whether there is such a key cannot be found out now.
+        """
+        ...
+
+    def all_verifying(self) -> Sequence[SigningKey]:
+        """Return every key whose signatures count, the one that signs now first."""
+        ...
+
+
 class TokenCodec(Protocol):
     """Access tokens."""
 
-    def issue(self, user_id: UserId, *, token_id: str, at: datetime, expires_at: datetime) -> str:
-        """Return a signed token for this user."""
+    def issue(self, claims: AccessClaims) -> str:
+        """Return a signed token that says this."""
         ...
 
-    def verify(self, token: str) -> UserId:
+    def verify(self, token: str) -> AccessClaims:
         """
-        Return whose token this is.
+        Return what the token says.
 
         Raises:
             NotAuthenticated: Not ours, altered, expired, or not an access token.
@@ -260,15 +278,40 @@ class TokenCodec(Protocol):
         ...
 
 
+class Succession(Protocol):
+    """Secrets that follow from secrets, computed and never stored: asked again, the answer is the same."""
+
+    def successors(self, secret: bytes) -> Sequence[bytes]:
+        """
+        Return the 32 bytes that follow a secret under each key that verifies, the signing key's first.
+
+        The first is for a new successor; any of them is one that was given before.
+        """
+        ...
+
+
 class PasswordHasher(Protocol):
-    """Password hashes."""
+    """Password hashes. A password is given as `normalised_password` returns it."""
 
     def hash(self, password: str) -> str:
         """Return a salted hash that carries its own parameters."""
         ...
 
-    def verify(self, password: str, password_hash: str | None) -> bool:
-        """Tell whether the password fits. Without a hash (an unknown user) does the same work and returns false."""
+    def check(self, password: str, password_hash: str | None) -> PasswordCheck:
+        """
+        Tell whether the password fits, and give a better hash of it when this one's parameters are not today's.
+
+        Without a hash (an unknown user), or with one that cannot be read, which is logged as a fault, does the same
+        work and nothing fits.
+        """
+        ...
+
+
+class PasswordBlocklist(Protocol):
+    """Passwords that nobody may choose."""
+
+    def contains(self, password: str) -> bool:
+        """Tell whether it is one of them, whatever its case."""
         ...
 
 

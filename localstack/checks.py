@@ -23,7 +23,7 @@ VISIBILITY_DEFAULT_S = 30
 SWEEP_SCHEDULE = "rate(1 minute)"
 """`chalicelib.domain.delivery.SENT_AHEAD` counts on two sweeps in two minutes."""
 
-FUNCTIONS = ("Consume", "DeadLetter", "Sweep")
+FUNCTIONS = ("Consume", "DeadLetter", "Erase", "Sweep")
 """Those that events drive, by the names of their resources, which ``.chalice/resources.json`` uses too."""
 
 
@@ -33,25 +33,35 @@ def template_faults(template: dict[str, Any], timeouts_s: dict[str, int]) -> lis
 
     ``timeouts_s`` is how long an attempt of each operation may take, by the operation's name.
     """
-    functions = {
-        name: resource["Properties"]
-        for name, resource in template["Resources"].items()
-        if resource.get("Type") == "AWS::Serverless::Function"
-    }
+    functions = _functions(template)
     missing = [name for name in FUNCTIONS if name not in functions]
     if missing:
         return [f"there is no function {name}; app.py declares it" for name in missing]
-    if incomplete := [*_faults_of_environments(template, functions)]:
+    if incomplete := environment_faults(template):
         return incomplete
     return [
         *_jobs_that_cannot_begin(template, functions["Consume"], timeouts_s),
         *_faults_of_queues(template, functions),
+        *_faults_of_the_erasures(template, functions["Erase"]),
         *_faults_of_the_sweep(functions["Sweep"]),
     ]
 
 
-def _faults_of_environments(template: dict[str, Any], functions: dict[str, Any]) -> Iterator[str]:
-    for name, function in functions.items():
+def environment_faults(template: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the settings that a rendered template gives its functions, a sentence for each."""
+    return [*_faults_of_environments(template)]
+
+
+def _functions(template: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource.get("Type") == "AWS::Serverless::Function"
+    }
+
+
+def _faults_of_environments(template: dict[str, Any]) -> Iterator[str]:
+    for name, function in _functions(template).items():
         variables = _variables(template, function)
         # What is no text, such as the name of a table, CloudFormation fills in.
         known = {each: value if isinstance(value, str) else "named later" for each, value in variables.items()}
@@ -112,9 +122,17 @@ def _faults_of_queue(
         )
     if variables["JOBS_QUEUE_URL"] != {"Ref": queue} and mapping.get("BatchSize") != 1:
         yield (
-            f"the BatchSize of {name} must be 1: where the mapping does not ask which messages failed, the others are"
-            f" deleted from the queue of JOBS_QUEUE_URL, which {queue} is not"
+            f"the BatchSize of {name} must be 1: where the mapping does not ask which messages failed, only those of"
+            f" the queue of JOBS_QUEUE_URL are deleted one by one, and {queue} is not that queue"
         )
+
+
+def _faults_of_the_erasures(template: dict[str, Any], erase: dict[str, Any]) -> Iterator[str]:
+    """Orders that go to another queue than the one they come from are never carried out."""
+    queues = [_queue(event["Properties"]) for event in erase.get("Events", {}).values() if event["Type"] == "SQS"]
+    ordered = _variables(template, erase)["ERASURES_QUEUE_URL"]
+    if [{"Ref": queue} for queue in queues] != [ordered]:
+        yield f"the queue of Erase must be that of ERASURES_QUEUE_URL, {ordered}, not {', '.join(queues) or 'none'}"
 
 
 def _faults_of_the_sweep(sweep: dict[str, Any]) -> Iterator[str]:

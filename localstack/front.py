@@ -29,6 +29,7 @@ from chalicelib.api.problems import (
     coded_response,
     error_response,
 )
+from chalicelib.api.security_headers import secure
 from chalicelib.domain.errors import InputTooLarge, RequestRefused
 
 if TYPE_CHECKING:
@@ -160,8 +161,10 @@ def _asked(environ: "WSGIEnvironment", api_url: str, path: str, timeout_s: float
     headers = [
         (name, value)
         for name, value in EnvironHeaders(environ).items()
-        if not is_hop_by_hop_header(name) and name.lower() not in {"content-length", "host"}
+        if not is_hop_by_hop_header(name) and name.lower() not in {"content-length", "host", "x-forwarded-for"}
     ]
+    # The emulator takes the caller's address from there, and API Gateway from the connection alone.
+    headers += [("X-Forwarded-For", environ["REMOTE_ADDR"])]
     headers += [("Host", str(target.hostname)), ("Content-Length", environ["CONTENT_LENGTH"]), ("Connection", "close")]
     uri = f"{target.path}/{path.lstrip('/')}" + (f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else "")
     connection = HTTPConnection(str(target.hostname), target.port, timeout=timeout_s)
@@ -251,7 +254,8 @@ def _here(request_id: str) -> Occurrence:
 
 
 def _whole(response: Response, where: Occurrence) -> _Answer:
-    headers = {**response.headers, "X-Request-Id": where.request_id, "Cache-Control": "no-store"}
+    secure(response)
+    headers = {**response.headers, "X-Request-Id": where.request_id}
     return _Answer(
         status=response.status_code,
         headers=[(name, str(value)) for name, value in headers.items()],

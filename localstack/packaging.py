@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from chalicelib import operations
 from chalicelib.operations.registry import OperationRegistry
 from localstack.checks import template_faults
+from localstack.dependencies import dependency_faults
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build"
@@ -38,13 +39,14 @@ def package(stage: str, folder: Path) -> None:
     Write the deployment zip and the rendered template of ``stage`` into ``folder``.
 
     Chalice keeps the zip of the last build and takes it again when nothing changed. Two builds at once wait for each
-    other, because they share that. The package registry is asked only after ``requirements.txt`` has changed; on a
-    machine that cannot load Lambda's wheels, after any change.
+    other, because they share that. The package registry is asked only after ``requirements.txt`` has changed. Every
+    dependency in the zip comes from a wheel with a hash that ``requirements.txt`` has.
 
     Raises:
-        PackagingError: There is no such stage, an operation cannot be served, Swagger UI is not installed, Chalice
-            failed, it only warned that a dependency has no wheel for Lambda, or the parts of the template do not fit
-            each other. No template is in the folder then.
+        PackagingError: There is no such stage, an operation cannot be served, Swagger UI is not installed, a wheel has
+            another hash than ``requirements.txt`` says, Chalice failed, it only warned that a dependency has no wheel
+            for Lambda, the zip has another dependency than those wheels, or the parts of the template do not fit each
+            other. No template is in the folder then.
     """
     template = folder / TEMPLATE_NAME
     template.unlink(missing_ok=True)
@@ -65,8 +67,10 @@ def package(stage: str, folder: Path) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
         environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # bytecode would make every zip differ
-        if runs_lambda_wheels():
-            environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(lambda_wheels())}
+        wheels = lambda_wheels()
+        # On every machine alike: pip takes the wheels that were checked, for the platform they are for.
+        environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_ONLY_BINARY": ":all:"}
+        environment |= {"PIP_PLATFORM": " ".join(LAMBDA_PLATFORMS)}
         chalice = Path(sys.executable).parent / "chalice"
         merged = (".chalice/resources.json", str(folder))
         output = _run(
@@ -75,6 +79,10 @@ def package(stage: str, folder: Path) -> None:
     if "Could not install" in output:
         template.unlink()
         message = f"chalice package left a dependency out:\n{output}"
+        raise PackagingError(message)
+    if faults := dependency_faults(folder / ZIP_NAME, wheels):
+        template.unlink()
+        message = "\n".join([*faults, "remove .chalice/deployments and package again"])
         raise PackagingError(message)
     timeouts_s = {each.name: each.policy.timeout_s for each in registry.all()}
     if faults := template_faults(json.loads(template.read_text()), timeouts_s):
@@ -112,7 +120,8 @@ def lambda_wheels() -> Path:
     Return the folder with a wheel for Lambda of everything in ``requirements.txt``, downloaded when that has changed.
 
     Raises:
-        PackagingError: The registry cannot be reached or does not have one of them; the message is pip's.
+        PackagingError: The registry cannot be reached, does not have one of them, or has it with another hash; the
+            message is pip's.
     """
     requirements = PROJECT / "requirements.txt"
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
@@ -121,7 +130,7 @@ def lambda_wheels() -> Path:
         folder.parent.mkdir(exist_ok=True)
         with TemporaryDirectory(dir=BUILD, ignore_cleanup_errors=True) as part:
             platforms = [f"--platform={platform}" for platform in LAMBDA_PLATFORMS]
-            wanted = ("--no-deps", "--only-binary=:all:", *platforms, "-r", str(requirements))
+            wanted = ("--require-hashes", "--no-deps", "--only-binary=:all:", *platforms, "-r", str(requirements))
             _run("pip download", sys.executable, "-m", "pip", "download", "-qq", *wanted, "--dest", part, **os.environ)
             Path(part).rename(folder)
     return folder

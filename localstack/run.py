@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.serving import BaseWSGIServer
 
+from localstack.checks import environment_faults
 from localstack.emulator import EmulatorError, is_ready, running_emulator
 from localstack.front import forward_to, front_server
 from localstack.packaging import (
@@ -70,7 +71,7 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
     Bring the product up; give the server of its API, bound and not yet serving.
 
     Raises:
-        RunError: The port is taken, or ``AWS_ENDPOINT_URL`` is AWS itself or answers nothing.
+        RunError: The port is taken, a setting is not right, or ``AWS_ENDPOINT_URL`` is AWS itself or answers nothing.
     """
     with ExitStack() as resources:
         server = resources.enter_context(_bound(port))
@@ -98,13 +99,21 @@ def _deployed(endpoint: str, *, embedded: bool) -> DeployedStack:
 
 
 def change_settings(template_file: Path, environment: Mapping[str, str]) -> None:
-    """Give those settings of a rendered template that ``environment`` has too the values that it has."""
+    """
+    Give those settings of a rendered template that ``environment`` has too the values that it has.
+
+    Raises:
+        RunError: With these values no function could serve anything.
+    """
     names = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
     changed = {name: environment[name] for name in names if environment.get(name)}
     template = json.loads(template_file.read_text())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["Environment"]["Variables"] |= changed
+    # All functions have the same settings, so the first to complain says what all would.
+    for fault in environment_faults(template):
+        raise RunError(fault)
     template_file.write_text(json.dumps(template))
 
 

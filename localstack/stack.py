@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from localstack_client.session import Session
 
+from chalicelib.adapters.system import SystemPause
+from localstack.key_ring import KeyRingStore
 from localstack.packaging import TEMPLATE_NAME, ZIP_NAME
 
 STACK_NAME = "job-backend-local"
@@ -18,6 +20,13 @@ REGION = "us-east-1"
 STAGE = "api"
 """Of API Gateway; ``.chalice/config.json`` names it."""
 WAIT = {"Delay": 1, "MaxAttempts": 300}
+EMULATOR_ACTIONS = {"sqs:SendMessage": "sqs:SendMessageBatch"}
+"""
+Actions of a policy, each with the name by which MiniStack asks for it besides.
+
+AWS knows the one for both calls and calls the other no action: it is in no policy file, and in an emulator's roles only
+(docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_AddPermission.html).
+"""
 
 
 class StackError(Exception):
@@ -42,7 +51,7 @@ def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
     """
     Create the stack from a packaged ``folder``, or update the one that is there.
 
-    The signing key is made once and stays, so tokens outlive an update.
+    The ring of signing keys is made once and stays, so tokens outlive an update.
 
     Raises:
         StackError: CloudFormation rolled back, or one of the services refused or did not answer.
@@ -53,7 +62,7 @@ def deploy(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
         raise StackError(str(error)) from error
 
 
-def stack_outputs(session: Session) -> dict[str, str]:
+def stack_outputs(session: Any, name: str = STACK_NAME) -> dict[str, str]:  # noqa: ANN401 - boto3's or an emulator's
     """
     Return what the template of the stack puts out.
 
@@ -62,23 +71,26 @@ def stack_outputs(session: Session) -> dict[str, str]:
     """
     cloudformation = session.client("cloudformation")
     try:
-        (stack,) = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except cloudformation.exceptions.ClientError as error:
         if "does not exist" not in str(error):
             raise
-        message = f"there is no stack {STACK_NAME} at {cloudformation.meta.endpoint_url}; make run creates it"
+        advice = "; make run creates it" if name == STACK_NAME else ""
+        message = f"there is no stack {name} at {cloudformation.meta.endpoint_url}{advice}"
         raise StackError(message) from error
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
 def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStack:
-    _put_signing_key(session)
+    KeyRingStore(session.client("ssm"), STACK_NAME, SystemPause()).made(at=datetime.now(UTC))
     template = json.loads((folder / TEMPLATE_NAME).read_text())
     session.client("s3").create_bucket(Bucket=BUCKET)
     code = {"Bucket": BUCKET, "Key": _uploaded(session, (folder / ZIP_NAME).read_bytes(), "zip")}
     for resource in template["Resources"].values():
         if resource.get("Type") == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = code
+        if resource.get("Type") == "AWS::IAM::Role":
+            _add_emulator_actions(resource["Properties"])
     template_key = _uploaded(session, json.dumps(template).encode(), "json")
     cloudformation = session.client("cloudformation")
     request = {
@@ -101,6 +113,13 @@ def _deployed(session: Session, endpoint_url: str, folder: Path) -> DeployedStac
     _put_gateway_responses(session, outputs["RestAPIId"], template["Resources"]["RestAPI"]["Properties"])
     api_url = f"{endpoint_url.rstrip('/')}/_aws/execute-api/{outputs['RestAPIId']}/{STAGE}"
     return DeployedStack(api_url=api_url, outputs=outputs)
+
+
+def _add_emulator_actions(role: dict[str, Any]) -> None:
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"]
+            statement["Action"] = [*actions, *(EMULATOR_ACTIONS[name] for name in actions if name in EMULATOR_ACTIONS)]
 
 
 def _update(cloudformation: Any, request: dict[str, Any]) -> Any:  # noqa: ANN401 - boto3's classes are made at run time
@@ -139,16 +158,6 @@ def _put_gateway_responses(session: Session, api_id: str, api: dict[str, Any]) -
     for response in wanted.values():
         apigateway.put_gateway_response(restApiId=api_id, **response)
     apigateway.create_deployment(restApiId=api_id, stageName=STAGE)
-
-
-def _put_signing_key(session: Session) -> None:
-    ssm = session.client("ssm")
-    try:
-        ssm.put_parameter(
-            Name=f"/{STACK_NAME}/signing-key", Type="SecureString", Value=secrets.token_hex(32), Overwrite=False
-        )
-    except ssm.exceptions.ParameterAlreadyExists:
-        return
 
 
 def _uploaded(session: Session, content: bytes, kind: str) -> str:

@@ -37,9 +37,9 @@ def create_table(dynamodb: Any, resource: str, name: str) -> str:
     return name
 
 
-def create_queue(sqs: Any, name: str) -> str:
-    """Create the jobs queue with the template's visibility timeout; return its URL."""
-    visibility_s = RESOURCES["JobsQueue"]["Properties"]["VisibilityTimeout"]
+def create_queue(sqs: Any, name: str, resource: str = "JobsQueue") -> str:
+    """Create the queue that the template calls ``resource``, with its visibility timeout; return its URL."""
+    visibility_s = RESOURCES[resource]["Properties"]["VisibilityTimeout"]
     return str(sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": str(visibility_s)})["QueueUrl"])
 
 

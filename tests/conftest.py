@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from localstack.emulator import running_emulator
+from tests.asvs.markers import holders
 from tests.dynamodb_local import DynamoDBLocalMissing, running_dynamodb_local
 
 # This machine's AWS account, profile or emulator is none of the tests' business; at import, before any client is made.
@@ -16,6 +17,22 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK
 
 settings.register_profile("the same every time", derandomize=True, database=None, deadline=None)
 settings.load_profile("the same every time")
+
+
+@pytest.fixture(autouse=True)
+def _execution_environment() -> Iterator[None]:
+    """
+    Each application that Chalice makes writes itself into this variable once more, and boto3 sends it in a header.
+
+    After some hundreds of them no service takes the header any more.
+    """
+    yield
+    os.environ.pop("AWS_EXECUTION_ENV", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a marker that names a requirement which no test can hold."""
+    holders(items)
 
 
 @pytest.fixture(scope="session")

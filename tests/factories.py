@@ -6,15 +6,20 @@ from typing import Any
 
 from chalicelib import operations
 from chalicelib.adapters.cursors import HmacCursorSeal
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap import AccountServices, Services, wired_accounts
 from chalicelib.consumer import Consumer
+from chalicelib.domain.audit import AuditAction, AuditEvent, EventId
+from chalicelib.domain.credentials import KEY_SCOPES, ApiKey, CredentialId, Session, digest
 from chalicelib.domain.jobs import Act, Claim, Job, JobEvent, JobId, JobKey, JobLimits, JobStatus, Transition
 from chalicelib.domain.rate_limits import Limit
+from chalicelib.domain.signing_keys import KeyRing
+from chalicelib.domain.tokens import SessionLimits
 from chalicelib.domain.users import User, UserId
+from chalicelib.erasures import ErasureConsumer
 from chalicelib.operations.registry import OperationRegistry
-from chalicelib.ports import OperationRunner
-from chalicelib.services.accounts import AccountService
+from chalicelib.ports import OperationRunner, PasswordHasher, SigningKeys, Succession, TokenCodec
 from chalicelib.services.dead_letters import DeadLetters
+from chalicelib.services.erasure import ErasureService
 from chalicelib.services.execution import Execution
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
@@ -26,6 +31,12 @@ from tests.fakes import (
     CountingIds,
     FixedChance,
     FixedClock,
+    FixedKeys,
+    FixedSuccession,
+    InMemoryAuditTrail,
+    InMemoryBlocklist,
+    InMemoryCredentialRepository,
+    InMemoryErasureQueue,
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
@@ -88,29 +99,97 @@ def make_limits(**overrides: Any) -> JobLimits:
     return JobLimits(**values | overrides)
 
 
+def make_session(**overrides: Any) -> Session:
+    values: dict[str, Any] = {
+        "user_id": OWNER,
+        "username": "ada",
+        "credential_id": CredentialId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a22"),
+        "started_at": NOON,
+        "refreshed_at": NOON,
+        "expires_at": NOON + timedelta(days=7),
+        "ends_at": NOON + timedelta(days=30),
+        "address": "203.0.113.7",
+        "family_digest": digest(b"family"),
+        "current_digest": digest(b"first"),
+    }
+    return Session(**values | overrides)
+
+
+def make_api_key(**overrides: Any) -> ApiKey:
+    values: dict[str, Any] = {
+        "user_id": OWNER,
+        "username": "ada",
+        "credential_id": CredentialId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a33"),
+        "name": "nightly import",
+        "scopes": frozenset(KEY_SCOPES),
+        "digest": digest(b"secret"),
+        "created_at": NOON,
+        "expires_at": NOON + timedelta(days=90),
+    }
+    return ApiKey(**values | overrides)
+
+
+def make_event(number: int = 1, **overrides: Any) -> AuditEvent:
+    values: dict[str, Any] = {
+        "subject": OWNER,
+        "event_id": EventId(f"01900000-0000-7000-8000-{number:012x}"),
+        "at": NOON,
+        "action": AuditAction.SIGNED_IN,
+        "actor": "ada",
+    }
+    return AuditEvent(**values | overrides)
+
+
+def make_session_limits(**overrides: Any) -> SessionLimits:
+    values: dict[str, Any] = {
+        "token_ttl": timedelta(minutes=15),
+        "idle": timedelta(days=7),
+        "longest": timedelta(days=30),
+    }
+    return SessionLimits(**values | overrides)
+
+
+def make_ring(**overrides: Any) -> KeyRing:
+    values: dict[str, Any] = {"kid": "first", "secret": bytes(range(32)), "at": NOON}
+    return KeyRing.first(**values | overrides)
+
+
 @dataclass(kw_only=True)
 class World:
     """The services over fakes, with the fakes at hand."""
 
     clock: FixedClock = field(default_factory=FixedClock)
     ids: CountingIds = field(default_factory=CountingIds)
-    users: InMemoryUserRepository = field(default_factory=InMemoryUserRepository)
+    audit: InMemoryAuditTrail = field(default_factory=InMemoryAuditTrail)
+    succession: Succession = field(default_factory=FixedSuccession)
+    erasures: InMemoryErasureQueue = field(default_factory=InMemoryErasureQueue)
     jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
     hits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
     queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
     catalogue: OperationRegistry = field(default_factory=lambda: OperationRegistry(operations))
     runner: OperationRunner | None = None
+    passwords: PasswordHasher = field(default_factory=ReversedPasswords)
+    tokens: TokenCodec | None = None
+    keys: SigningKeys | None = None
     chance: FixedChance = field(default_factory=FixedChance)
     partial_responses: bool = False
     limits: JobLimits = field(default_factory=make_limits)
     submit_quota: int = 1000
     read_quota: int = 1000
     sign_in_quota: int = 1000
+    address_quota: int = 1000
+    registration_quota: int = 1000
+    session_limits: SessionLimits = field(default_factory=make_session_limits)
     body_max_bytes: int = 256 * 1024
+    allowed_origins: frozenset[str] = frozenset()
     pause: PassingTime = field(init=False)
     submissions: InMemorySubmissions = field(init=False)
+    credentials: InMemoryCredentialRepository = field(init=False)
+    users: InMemoryUserRepository = field(init=False)
 
     def __post_init__(self) -> None:
+        self.credentials = InMemoryCredentialRepository(self.audit)
+        self.users = InMemoryUserRepository(self.credentials, self.audit)
         self.pause = PassingTime(self.clock)
         self.submissions = InMemorySubmissions(self.jobs)
 
@@ -131,18 +210,34 @@ class World:
             jobs=self.jobs, queue=self.queue, clock=self.clock, ids=self.ids, limits=self.limits, worker="dead-letter"
         )
 
+    def erasure(self) -> ErasureService:
+        return ErasureService(users=self.users, credentials=self.credentials, jobs=self.jobs, queue=self.erasures)
+
+    def account_services(self) -> AccountServices:
+        return wired_accounts(
+            users=self.users,
+            credentials=self.credentials,
+            audit=self.audit,
+            erasures=self.erasures,
+            passwords=self.passwords,
+            blocklist=InMemoryBlocklist(),
+            tokens=self.tokens or PlainTokens(self.clock),
+            succession=self.succession,
+            clock=self.clock,
+            ids=self.ids,
+            limits=self.session_limits,
+        )
+
     def services(self) -> Services:
+        accounts = self.account_services()
         rate_limiter = RateLimiter(self.hits, self.clock, self.ids)
         read_limit = Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1), admits_uncounted=True)
         return Services(
-            accounts=AccountService(
-                users=self.users,
-                passwords=ReversedPasswords(),
-                tokens=PlainTokens(),
-                clock=self.clock,
-                ids=self.ids,
-                token_ttl=timedelta(hours=1),
-            ),
+            authentication=accounts.authentication,
+            accounts=accounts.accounts,
+            sessions=accounts.sessions,
+            api_keys=accounts.api_keys,
+            administration=accounts.administration,
             submissions=SubmissionService(
                 jobs=self.jobs,
                 submissions=self.submissions,
@@ -169,7 +264,7 @@ class World:
                 rate_limiter=rate_limiter,
                 read_limit=read_limit,
             ),
-            cursors=HmacCursorSeal(lambda: bytes(32)),
+            cursors=HmacCursorSeal(self.keys or FixedKeys(make_ring(), self.clock)),
             consumer=Consumer(
                 execution=self.execution(),
                 dead_letters=self.dead_letters(),
@@ -178,11 +273,14 @@ class World:
             ),
             sweep=Sweep(jobs=self.jobs, queue=self.queue, clock=self.clock, randomness=self.chance, limits=self.limits),
             dead_letters=self.dead_letters(),
+            erasures=ErasureConsumer(erasure=self.erasure(), partial_responses=self.partial_responses),
             operations=self.catalogue,
             rate_limiter=rate_limiter,
             submit_limit=Limit(name="submit", quota=self.submit_quota, window=timedelta(minutes=1)),
             read_limit=read_limit,
-            sign_in_limit=Limit(name="sign-in", quota=self.sign_in_quota, window=timedelta(minutes=1)),
+            sign_in_limit=Limit(name="sign-in", quota=self.sign_in_quota, window=timedelta(hours=1)),
+            sign_in_address_limit=Limit(name="sign-in-address", quota=self.address_quota, window=timedelta(hours=1)),
+            registration_limit=Limit(name="register", quota=self.registration_quota, window=timedelta(hours=1)),
             body_max_bytes=self.body_max_bytes,
             clock=self.clock,
         )

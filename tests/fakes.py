@@ -1,12 +1,16 @@
 """In-memory implementations of the ports. They pass the same contract suite as the real ones."""
 
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from chalicelib.account_ports import AuditPage, Erasure
 from chalicelib.domain import delivery
+from chalicelib.domain.audit import AuditEvent, EventId
+from chalicelib.domain.credentials import ApiKey, Credential, CredentialId, Session
 from chalicelib.domain.errors import (
     AttemptCancelled,
     AttemptFailed,
@@ -20,11 +24,14 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Claim, Job, JobErrorCode, JobId, JobKey
 from chalicelib.domain.rate_limits import Limit, Taking, Tally
 from chalicelib.domain.receipts import Receipt
-from chalicelib.domain.users import User, UserId, username_key
+from chalicelib.domain.signing_keys import KeyRing, SigningKey
+from chalicelib.domain.tokens import AccessClaims
+from chalicelib.domain.users import PasswordCheck, User, UserId, username_key
 from chalicelib.operations.registry import OperationRegistry
-from chalicelib.ports import DueJob, JobPage
+from chalicelib.ports import Clock, DueJob, JobPage
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ERASED_AT_ONCE = 2
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
@@ -69,26 +76,154 @@ class CountingIds:
     def new_token_id(self) -> str:
         return f"00000000-0000-4000-9000-{next(self._numbers):012x}"
 
+    def new_event_id(self, at: datetime) -> str:
+        return self.new_job_id(at)
+
+    def new_secret(self, size_bytes: int) -> bytes:
+        # No two alike in any part, as real ones.
+        return hashlib.shake_256(next(self._numbers).to_bytes(8)).digest(size_bytes)
+
+
+class InMemoryAuditTrail:
+    """Events by whom they concern."""
+
+    def __init__(self, retention: timedelta = timedelta(days=90)) -> None:
+        self._events: dict[str, AuditEvent] = {}
+        self._retention = retention
+        self.away = False
+
+    def record(self, event: AuditEvent) -> None:
+        _answer_unless(self.away)
+        self._events[event.event_id] = event
+
+    def page(self, subject: str, *, at: datetime, limit: int, after: EventId | None) -> AuditPage:
+        _answer_unless(self.away)
+        kept = [
+            event
+            for event in self._events.values()
+            if event.subject == subject
+            and at < event.at + self._retention
+            and (after is None or event.event_id < after)
+        ]
+        page = sorted(kept, key=lambda event: event.event_id, reverse=True)[:limit]
+        return AuditPage(events=page, next_after=page[-1].event_id if len(page) == limit else None)
+
+    def all(self) -> Sequence[AuditEvent]:
+        return list(self._events.values())
+
+
+class InMemoryCredentialRepository:
+    """Credentials; what is removed one by one leaves an event in ``audit``."""
+
+    def __init__(self, audit: InMemoryAuditTrail) -> None:
+        self.rows: dict[tuple[UserId, CredentialId], Credential] = {}
+        self.lock = threading.Lock()
+        self._audit = audit
+        self.reads = 0
+        self.away = False
+
+    def get(self, user_id: UserId, credential_id: CredentialId) -> Credential | None:
+        _answer_unless(self.away)
+        self.reads += 1
+        return self.rows.get((user_id, credential_id))
+
+    def all_of(self, user_id: UserId) -> Sequence[Credential]:
+        _answer_unless(self.away)
+        with self.lock:
+            return [each for (owner, _), each in self.rows.items() if owner == user_id]
+
+    def rotate(self, to: Session) -> None:
+        _answer_unless(self.away)
+        with self.lock:
+            current = self.rows.get((to.user_id, to.credential_id))
+            if current == to:
+                return  # the same rotation again, after a lost response
+            if not isinstance(current, Session) or current.current_digest != to.previous_digest:
+                raise ConcurrentUpdate(current)
+            self.rows[to.user_id, to.credential_id] = to
+
+    def note_use(self, key: ApiKey) -> None:
+        _answer_unless(self.away)
+        with self.lock:
+            current = self.rows.get((key.user_id, key.credential_id))
+            if isinstance(current, ApiKey) and key.last_used_at is not None:
+                self.rows[key.user_id, key.credential_id] = current.used(key.last_used_at)
+
+    def remove(self, credential: Credential, event: AuditEvent) -> bool:
+        _answer_unless(self.away)
+        with self.lock:
+            if self.rows.pop((credential.user_id, credential.credential_id), None) is None:
+                return False
+            self._audit.record(event)
+            return True
+
+    def remove_all(self, user_id: UserId, credential_ids: Sequence[CredentialId]) -> None:
+        _answer_unless(self.away)
+        with self.lock:
+            for credential_id in credential_ids:
+                self.rows.pop((user_id, credential_id), None)
+
 
 class InMemoryUserRepository:
-    def __init__(self) -> None:
+    """Users, with what is written in one transaction with them."""
+
+    def __init__(self, credentials: InMemoryCredentialRepository, audit: InMemoryAuditTrail) -> None:
         self._users: dict[str, User] = {}
+        self._credentials = credentials
+        self._audit = audit
         self._lock = threading.Lock()
         self.away = False
 
-    def add(self, user: User) -> None:
+    def add(self, user: User, event: AuditEvent) -> None:
         _answer_unless(self.away)
         with self._lock:
             if self._users.setdefault(username_key(user.username), user) != user:
                 detail = "this username is taken; choose another"
                 raise Conflict(detail)
+            self._audit.record(event)
 
     def find(self, username: str) -> User | None:
         _answer_unless(self.away)
         return self._users.get(username_key(username))
 
+    def change(
+        self, seen: User, to: User, *, events: Sequence[AuditEvent], credential: Credential | None = None
+    ) -> None:
+        _answer_unless(self.away)
+        with self._lock, self._credentials.lock:
+            current = self._users.get(username_key(seen.username))
+            if current is None or not current.is_unchanged_since(seen):
+                is_repeated = current is not None and current.is_unchanged_since(to)
+                if is_repeated and (credential is None or credential in self._credentials.rows.values()):
+                    return  # the same change again, after a lost response
+                raise ConcurrentUpdate(current)
+            self._users[username_key(seen.username)] = to
+            if credential is not None:
+                self._credentials.rows[credential.user_id, credential.credential_id] = credential
+            for event in events:
+                self._audit.record(event)
+
+    def remove(self, username: str, user_id: UserId) -> None:
+        _answer_unless(self.away)
+        with self._lock:
+            current = self._users.get(username_key(username))
+            if current is not None and current.user_id == user_id:
+                del self._users[username_key(username)]
+
     def all(self) -> Sequence[User]:
         return list(self._users.values())
+
+
+class InMemoryErasureQueue:
+    """The queue of erasures: what was ordered, and after which delay each is to arrive."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[Erasure, timedelta]] = []
+        self.away = False
+
+    def send(self, erasure: Erasure, *, delay: timedelta = timedelta()) -> None:
+        _answer_unless(self.away)
+        self.orders.append((erasure, delay))
 
 
 class InMemoryJobRepository:
@@ -180,6 +315,14 @@ class InMemoryJobRepository:
             job = self._jobs.get(seen.key)
             if job is not None and job.due_at == seen.due_at:
                 self._jobs[seen.key] = job.looked_at(again_at=at)
+
+    def erase_some(self, owner_id: UserId) -> bool:
+        _answer_unless(self.away)
+        with self._lock:
+            own = [key for key in self._jobs if key.owner_id == owner_id]
+            for key in own[:ERASED_AT_ONCE]:
+                del self._jobs[key]
+        return len(own) > ERASED_AT_ONCE
 
     def all(self) -> Sequence[Job]:
         return list(self._jobs.values())
@@ -311,27 +454,87 @@ class FixedChance:
 
 
 class ReversedPasswords:
-    """Not a hash at all, but as quick as unit tests want it."""
+    """
+    Not a hash at all, but as quick as unit tests want it.
+
+    ``worked_on`` are the passwords that took the work of a hash; ``better_hash`` is what a right one is told to have.
+    """
+
+    def __init__(self) -> None:
+        self.worked_on: list[str] = []
+        self.better_hash: str | None = None
 
     def hash(self, password: str) -> str:
+        self.worked_on.append(password)
         return password[::-1]
 
-    def verify(self, password: str, password_hash: str | None) -> bool:
-        return password_hash is not None and password_hash == password[::-1]
+    def check(self, password: str, password_hash: str | None) -> PasswordCheck:
+        self.worked_on.append(password)
+        fits = password_hash is not None and password_hash == password[::-1]
+        return PasswordCheck(fits=fits, better_hash=self.better_hash if fits else None)
+
+
+class InMemoryBlocklist:
+    """Refuses a few passwords."""
+
+    def contains(self, password: str) -> bool:
+        return password.casefold() in {"iloveyou", "password1"}
+
+
+class FixedKeys:
+    """The keys of a ring that never changes, by a clock."""
+
+    def __init__(self, ring: KeyRing, clock: Clock) -> None:
+        self._ring = ring
+        self._clock = clock
+
+    def signing(self) -> SigningKey:
+        return self._ring.signing_at(self._clock.now())
+
+    def verifying(self, kid: str) -> SigningKey | None:
+        return self._ring.verifying(kid, self._clock.now())
+
+    def all_verifying(self) -> Sequence[SigningKey]:
+        return self._ring.all_verifying(self._clock.now())
 
 
 class PlainTokens:
-    """A token that says what it is; `expires_at` is not checked."""
+    """A token that says what it says in plain text, and expires."""
 
-    def issue(self, user_id: UserId, *, token_id: str, at: datetime, expires_at: datetime) -> str:
-        return f"{user_id}/{token_id}/{at:%s}/{expires_at:%s}"
+    def __init__(self, clock: FixedClock) -> None:
+        self._clock = clock
 
-    def verify(self, token: str) -> UserId:
-        user_id, separator, _ = token.partition("/")
-        if not separator:
+    def issue(self, claims: AccessClaims) -> str:
+        instants = f"{claims.issued_at.timestamp()}/{claims.expires_at.timestamp()}"
+        return f"{claims.user_id}/{claims.session_id}/{claims.token_id}/{instants}"
+
+    def verify(self, token: str) -> AccessClaims:
+        try:
+            user_id, session_id, token_id, issued_at, expires_at = token.split("/")
+        except ValueError as wrong:
             detail = "the token is not one of this service's; log in again"
+            raise NotAuthenticated(detail) from wrong
+        claims = AccessClaims(
+            user_id=UserId(user_id),
+            session_id=session_id,
+            token_id=token_id,
+            issued_at=datetime.fromtimestamp(float(issued_at), UTC),
+            expires_at=datetime.fromtimestamp(float(expires_at), UTC),
+        )
+        if claims.expires_at <= self._clock.now():
+            detail = "the token has expired; log in again"
             raise NotAuthenticated(detail)
-        return UserId(user_id)
+        return claims
+
+
+class FixedSuccession:
+    """Successors by a digest of the secret and of each of ``keys``, the newest first."""
+
+    def __init__(self, *keys: bytes) -> None:
+        self.keys = list(keys) or [b"first"]
+
+    def successors(self, secret: bytes) -> Sequence[bytes]:
+        return [hashlib.sha256(key + secret).digest() for key in self.keys]
 
 
 def _answer_unless(away: bool) -> None:  # noqa: FBT001 - one private guard

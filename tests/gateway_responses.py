@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.api.problem_types import PROBLEM_TYPES, ProblemType
 from chalicelib.api.problems import PROBLEM_MEDIA_TYPE
+from chalicelib.api.security_headers import SECURITY_HEADERS
 
 KINDS = {
     "MISSING_AUTHENTICATION_TOKEN": "NO_SUCH_PATH",
@@ -27,6 +28,16 @@ KINDS = {
 THROTTLE_RETRY_S = 5
 
 
+def unquoted(value: str) -> str:
+    """
+    A header's value without quotes, in which API Gateway has the whole of it.
+
+    In a content security policy a directive without a source means the same as with 'none' (Content Security Policy
+    Level 3, section 6.7.2.7).
+    """
+    return value.replace(" 'none'", "")
+
+
 def gateway_responses() -> dict[str, Any]:
     """The property ``GatewayResponses`` of the API."""
     return {response: _response(PROBLEM_TYPES[code]) for response, code in KINDS.items()}
@@ -35,7 +46,7 @@ def gateway_responses() -> dict[str, Any]:
 def _response(kind: ProblemType) -> dict[str, Any]:
     headers = {
         "Content-Type": f"'{PROBLEM_MEDIA_TYPE}'",
-        "Cache-Control": "'no-store'",
+        **{name: f"'{unquoted(value)}'" for name, value in SECURITY_HEADERS.items()},
         "X-Request-Id": "context.requestId",
     }
     if kind.code == "THROTTLED":

@@ -5,7 +5,7 @@ Each client is made on first use and kept for the life of the container; boto3 i
 needs no AWS, such as ``GET /health``, never pays for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,43 +29,56 @@ in every try stay below API Gateway's 29 s.
 
 
 class AwsClients:
-    """The clients this deployment uses."""
+    """
+    The clients this deployment uses.
+
+    ``make`` is ``client`` of a boto3 session; without it, each is made of what the environment says.
+    """
+
+    def __init__(self, make: Callable[..., Any] | None = None) -> None:
+        self._make = make
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB's low-level client."""
-        client: DynamoDBClient = _client("dynamodb")
+        client: DynamoDBClient = self._client("dynamodb")
         return client
 
     @cached_property
     def dynamodb_once(self) -> "DynamoDBClient":
         """DynamoDB's client for calls that are not worth another try; each ends within 3 s."""
-        client: DynamoDBClient = _client("dynamodb", attempts=1)
+        client: DynamoDBClient = self._client("dynamodb", attempts=1)
         return client
 
     @cached_property
     def sqs(self) -> "SQSClient":
         """SQS's client."""
-        client: SQSClient = _client("sqs")
+        client: SQSClient = self._client("sqs")
         return client
 
     @cached_property
     def ssm(self) -> "SSMClient":
-        """Systems Manager's client, for the signing key."""
-        client: SSMClient = _client("ssm")
+        """Systems Manager's client, for the first read of the signing keys."""
+        client: SSMClient = self._client("ssm")
         return client
 
+    @cached_property
+    def ssm_once(self) -> "SSMClient":
+        """Systems Manager's client for reading them again, which is not worth another try."""
+        client: SSMClient = self._client("ssm", attempts=1)
+        return client
 
-def _client(service: str, *, attempts: int = ATTEMPTS) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-    import boto3  # noqa: PLC0415 - see the module
-    from botocore.config import Config  # noqa: PLC0415 - see the module
+    def _client(self, service: str, *, attempts: int = ATTEMPTS) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+        import boto3  # noqa: PLC0415 - see the module
+        from botocore.config import Config  # noqa: PLC0415 - see the module
 
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-    )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        )
+        make: Callable[..., Any] = self._make or boto3.client
+        return make(service, config=config)
 
 
 TRANSIENT_CODES = frozenset(

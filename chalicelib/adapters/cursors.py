@@ -4,13 +4,12 @@ import hmac
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
-from functools import cached_property
 from uuid import UUID
 
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import JobId
 from chalicelib.domain.users import UserId
+from chalicelib.ports import SigningKeys
 
 ID_BYTES = 16
 SEAL_BYTES = 20
@@ -27,31 +26,31 @@ class HmacCursorSeal:
     """
     Seals by HMAC-SHA256: the id, and behind it the seal over the id, its owner and the filter.
 
-    ``key`` is called when a cursor is first made or opened.
+    The seal's key is derived from the key that signs tokens; what was sealed by any that still verifies is opened, so
+    that a rotation breaks no list that is being paged.
     """
 
-    def __init__(self, key: Callable[[], bytes]) -> None:
-        self._signing_key = key
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
 
     def sealed(self, after: JobId, *, owner_id: UserId, wanted: JobFilter) -> str:
         """Return the cursor that goes on after a job in this owner's list of these jobs."""
-        return self._cursor(UUID(after), owner_id, wanted)
+        return _cursor(self._keys.signing().secret, UUID(after), owner_id, wanted)
 
     def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter) -> JobId | None:
-        """Return what was sealed, or ``None``. Takes the same time wherever a cursor is wrong."""
+        """Return what was sealed, or ``None``. Takes the same time wherever a cursor is wrong, and under each key."""
         if not _CURSOR.fullmatch(cursor):
             return None
         after = UUID(bytes=urlsafe_b64decode(cursor)[:ID_BYTES])
-        is_ours = hmac.compare_digest(cursor, self._cursor(after, owner_id, wanted))
-        return JobId(str(after)) if is_ours else None
+        ours = [_cursor(key.secret, after, owner_id, wanted) for key in self._keys.all_verifying()]
+        matches = [hmac.compare_digest(cursor, each) for each in ours]
+        return JobId(str(after)) if any(matches) else None
 
-    def _cursor(self, after: UUID, owner_id: UserId, wanted: JobFilter) -> str:
-        # JSON, because a tag may be any text and must not be taken for two values.
-        ids = wanted.ids
-        bound_to = [owner_id, wanted.status, wanted.operation, ids.first, ids.last, wanted.tag]
-        seal = hmac.digest(self._key, after.bytes + json.dumps(bound_to).encode(), "sha256")
-        return urlsafe_b64encode(after.bytes + seal[:SEAL_BYTES]).decode()
 
-    @cached_property
-    def _key(self) -> bytes:
-        return hmac.digest(self._signing_key(), PURPOSE, "sha256")
+def _cursor(secret: bytes, after: UUID, owner_id: UserId, wanted: JobFilter) -> str:
+    # JSON, because a tag may be any text and must not be taken for two values.
+    ids = wanted.ids
+    bound_to = [owner_id, wanted.status, wanted.operation, ids.first, ids.last, wanted.tag]
+    key = hmac.digest(secret, PURPOSE, "sha256")
+    seal = hmac.digest(key, after.bytes + json.dumps(bound_to).encode(), "sha256")
+    return urlsafe_b64encode(after.bytes + seal[:SEAL_BYTES]).decode()

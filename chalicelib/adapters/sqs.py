@@ -25,7 +25,12 @@ KEY_MAX_CHARACTERS = 64
 
 
 class ForeignMessage(Exception):
-    """A message on the jobs queue that names no job."""
+    """A message that is not of the form that its queue's messages have."""
+
+
+def foreign(body: str) -> ForeignMessage:
+    """Return the error about a body, without any of it: it may be anything, and errors are logged."""
+    return ForeignMessage(f"a body of {len(body)} characters is of another form")
 
 
 class JobMessage(msgspec.Struct, frozen=True):
@@ -51,7 +56,7 @@ def from_body(body: str) -> JobKey:
     try:
         message = msgspec.json.decode(body, type=JobMessage)
     except msgspec.DecodeError as other:
-        raise ForeignMessage(body[:200]) from other
+        raise foreign(body) from other
     return JobKey(owner_id=UserId(message.owner_id), job_id=JobId(message.job_id))
 
 

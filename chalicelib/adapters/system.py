@@ -67,3 +67,11 @@ class SystemIds:
     def new_token_id(self) -> str:
         """Return a random UUID."""
         return str(uuid.uuid4())
+
+    def new_event_id(self, at: datetime) -> str:
+        """Return a UUIDv7, from the same count as job ids."""
+        return self.new_job_id(at)
+
+    def new_secret(self, size_bytes: int) -> bytes:
+        """Return random bytes of the operating system."""
+        return secrets.token_bytes(size_bytes)

@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token of a request, checked in process, and the caller's limits, told in every answer."""
+"""Who calls, and who may: the credential of a request, its scope, and the caller's limits, told in every answer."""
 
 import re
 from collections.abc import Iterable
@@ -6,26 +6,46 @@ from datetime import timedelta
 
 from chalicelib.api.call import Access, Call
 from chalicelib.api.problems import TokenRefused
-from chalicelib.domain.errors import NotAuthenticated, RateLimited
+from chalicelib.domain.credentials import Caller, Scope
+from chalicelib.domain.errors import NotAuthenticated, NotPermitted, RateLimited
 from chalicelib.domain.rate_limits import Limit, Standing
-from chalicelib.domain.users import UserId
 
 
-def authenticated_user(call: Call) -> UserId:
+def authenticated(call: Call, access: Access) -> Caller:
     """
-    Return the caller.
+    Return the caller, by an access token or an API key.
 
-    The header is ``Authorization: Bearer <token>`` (RFC 6750); the bare token is accepted too.
+    The header is ``Authorization: Bearer <token>`` (RFC 6750); the bare token is accepted too. For jobs, what this
+    container saw of the credential a few seconds ago is enough; for accounts it is looked at now.
 
     Raises:
         NotAuthenticated: No token.
         TokenRefused: One that does not hold.
+        Unavailable: The credential cannot be looked at.
     """
     token = _token(call.header("authorization") or "")
     try:
-        return call.services.accounts.authenticate(token)
+        return call.services.authentication.caller(token, now=access in {Access.ACCOUNT, Access.ADMIN})
     except NotAuthenticated as refusal:
         raise TokenRefused(str(refusal)) from refusal
+
+
+def permit(call: Call, access: Access) -> None:
+    """
+    Pass a caller whose credential is good for this access.
+
+    Raises:
+        NotPermitted: It is not, or the caller is no administrator where one is wanted.
+        NotAuthenticated: The account is gone.
+    """
+    if access.scope not in call.caller.scopes:
+        if access.scope is Scope.ACCOUNT:
+            detail = "API keys are for jobs; log in and use the access token"
+            raise NotPermitted(detail)
+        detail = f"this API key does not have the scope {access.scope}"
+        raise NotPermitted(detail, scope=access.scope)
+    if access is Access.ADMIN:
+        call.services.administration.check(call.caller)
 
 
 def limit_of(call: Call, access: Access) -> Limit:

@@ -10,17 +10,32 @@ from chalice.app import Request
 
 from chalicelib.api.problems import Occurrence
 from chalicelib.bootstrap import Services
+from chalicelib.domain.credentials import Caller, Scope
 from chalicelib.domain.rate_limits import Standing
 from chalicelib.domain.users import UserId
 from chalicelib.observability import request_id
 
 
 class Access(StrEnum):
-    """Who may call a route, and against which of their limits it counts."""
+    """Who may call a route, by which scope of a credential, and against which of their limits it counts."""
 
     ANYONE = "anyone"
     READ = "read"
+    """Reading jobs: scope ``jobs:read``, limit ``read``."""
+
     SUBMIT = "submit"
+    """Making and changing jobs: scope ``jobs:write``, limit ``submit``."""
+
+    ACCOUNT = "account"
+    """The caller's own account: a session that has not ended at this moment, limit ``read``."""
+
+    ADMIN = "admin"
+    """Other people's accounts: as ``account``, and only for administrators."""
+
+    @property
+    def scope(self) -> Scope:
+        """What a credential must be good for."""
+        return {Access.READ: Scope.JOBS_READ, Access.SUBMIT: Scope.JOBS_WRITE}.get(self, Scope.ACCOUNT)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +44,7 @@ class Call:
     One request being served.
 
     ``headers`` are those its answer will have whatever becomes of it, and ``standings`` the limits it was counted
-    against, by name, which its answer tells of. ``caller`` is whose token it carries, where the route wants one. The
+    against, by name, which its answer tells of. ``known_caller`` is who calls, where the route is not for anyone. The
     services are built when they are first asked for.
     """
 
@@ -37,7 +52,7 @@ class Call:
     request: Request
     headers: dict[str, str] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
-    caller: UserId | None = None
+    known_caller: Caller | None = None
 
     @property
     def services(self) -> Services:
@@ -45,12 +60,26 @@ class Call:
         return self.build()
 
     @property
-    def user_id(self) -> UserId:
-        """The caller, on a route that is not for anyone."""
-        if self.caller is None:
+    def caller(self) -> Caller:
+        """Who calls, on a route that is not for anyone."""
+        if self.known_caller is None:
             message = "a route for anyone asked who is calling"
             raise TypeError(message)
-        return self.caller
+        return self.known_caller
+
+    @property
+    def user_id(self) -> UserId:
+        """The caller's id, on a route that is not for anyone."""
+        return self.caller.user_id
+
+    @property
+    def address(self) -> str:
+        """
+        Where the request comes from, as API Gateway saw it.
+
+        Never from a header such as ``X-Forwarded-For``, which anybody can send.
+        """
+        return str(self.request.context.get("identity", {}).get("sourceIp", ""))
 
     @property
     def path(self) -> str:
@@ -67,14 +96,19 @@ class Call:
         return str((self.request.uri_params or {})[name])
 
     def header(self, name: str) -> str | None:
-        """
-        Return a header of the request, by its name in lower case.
+        """See `header_of`."""
+        return header_of(self.request, name)
 
-        Lines of one name are one list (RFC 9110 section 5.3), of which Chalice's own headers keep a single one.
-        """
-        lines = self.request.to_original_event().get("multiValueHeaders") or {}
-        values = [value for given, values in lines.items() if given.lower() == name for value in values]
-        return ", ".join(values) if values else None
+
+def header_of(request: Request | None, name: str) -> str | None:
+    """
+    Return a header of a request, by its name in lower case.
+
+    Lines of one name are one list (RFC 9110 section 5.3), of which Chalice's own headers keep a single one.
+    """
+    lines = {} if request is None else request.to_original_event().get("multiValueHeaders") or {}
+    values = [value for given, values in lines.items() if given.lower() == name for value in values]
+    return ", ".join(values) if values else None
 
 
 def occurrence(request: Request | None) -> Occurrence:

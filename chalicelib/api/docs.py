@@ -17,6 +17,7 @@ from chalice.app import Response
 
 from chalicelib.api.call import Call
 from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.security_headers import page_policy
 from chalicelib.domain.errors import NotFound
 
 Headers = dict[str, str | list[str]]
@@ -37,17 +38,10 @@ MEDIA_TYPES: Final = {
 }
 """Every file of the page, and no other is ever looked for: a name that a caller sends becomes no path."""
 
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY: Final = page_policy(
+    "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"
 )
 """``data:`` for the icons in Swagger UI's style sheet, and the page's own."""
-
-SECURITY: Final = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 REVALIDATED: Final = {"Cache-Control": "no-cache"}
@@ -82,7 +76,11 @@ def show_page(call: Call) -> Response:
         text = text.replace('="docs/', '="').replace('="openapi.json', '="../openapi.json')
     for name in MEDIA_TYPES:
         text = text.replace(f'{name}"', f'{name}?{asset(name).version}"')
-    headers: Headers = {"Content-Type": "text/html; charset=utf-8", **SECURITY, **REVALIDATED}
+    headers: Headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        **REVALIDATED,
+    }
     return Response(body=text, status_code=200, headers=headers)
 
 
@@ -92,7 +90,7 @@ def give_asset(call: Call) -> Response:
     if name not in MEDIA_TYPES:
         detail = f"the page has no such file; it has {', '.join(MEDIA_TYPES)}"
         raise NotFound(detail)
-    headers: Headers = {"Content-Type": MEDIA_TYPES[name], "Cache-Control": FOR_GOOD, **SECURITY}
+    headers: Headers = {"Content-Type": MEDIA_TYPES[name], "Cache-Control": FOR_GOOD}
     return Response(body=asset(name).text, status_code=200, headers=headers)
 
 

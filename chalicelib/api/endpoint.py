@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib.api.auth import authenticated_user, count, limit_headers, limit_of
+from chalicelib.api.auth import authenticated, count, limit_headers, limit_of, permit
 from chalicelib.api.caching import not_modified_if_known
 from chalicelib.api.call import Access, Call, occurrence
-from chalicelib.api.problems import MethodNotAllowed, error_response, fault_response
+from chalicelib.api.problems import MethodNotAllowed, TokenRefused, error_response, fault_response
 from chalicelib.bootstrap import Services
-from chalicelib.domain.errors import JobBackendError, Unavailable
+from chalicelib.domain.errors import JobBackendError, NotAuthenticated, SignInTooOld, Unavailable
+from chalicelib.observability import caller_id
 
 logger = logging.getLogger(__name__)
 
@@ -123,10 +124,22 @@ def _view(app: Chalice, endpoint: Endpoint, services: Callable[[], Services]) ->
 
 def _answer(call: Call, endpoint: Endpoint) -> Response:
     if endpoint.access is not Access.ANYONE:
-        call.caller = authenticated_user(call)
+        call.known_caller = authenticated(call, endpoint.access)
+        caller_id.set(call.user_id)
         if not endpoint.counts_itself:
-            count(call, call.caller, limit_of(call, endpoint.access))
-    return not_modified_if_known(endpoint.handler(call), call.request)
+            count(call, call.user_id, limit_of(call, endpoint.access))
+    try:
+        if endpoint.access is not Access.ANYONE:
+            permit(call, endpoint.access)
+        response = endpoint.handler(call)
+    except SignInTooOld:
+        raise
+    except NotAuthenticated as refusal:
+        if call.known_caller is None:
+            raise
+        # The token held, and the account behind it does not.
+        raise TokenRefused(str(refusal)) from refusal
+    return not_modified_if_known(response, call.request)
 
 
 def _problem(error: Exception, request: Request) -> Response:

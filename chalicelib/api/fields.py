@@ -19,6 +19,12 @@ def described(description: str = "", *examples: object, **rules: object) -> msgs
     return msgspec.Meta(description=description or None, extra_json_schema=words)
 
 
+EXAMPLE_USER_ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+EXAMPLE_CREDENTIAL_ID = "7d3b1c64-93f1-4c6e-8a53-5b0f2f6d9e11"
+EXAMPLE_REFRESH_TOKEN = "jbr_" + "PyUE4E-JQdOaDAMF6CwzAX07HGST8UxuilNbDy9tnhE" + "A" * 64
+EXAMPLE_API_KEY = "jbk_" + "PyUE4E-JQdOaDAMF6CwzAX07HGST8UxuilNbDy9tnhE" + "A" * 43
+"""Secrets of nobody: their random parts are zeros."""
+
 EXAMPLE_JOB_ID = "019aa9f2-2d4c-7cc3-8f0e-3d4e5f607182"
 JobIdText = Annotated[str, described("", EXAMPLE_JOB_ID, pattern=f"^{JOB_ID_PATTERN}$")]
 Data = Annotated[msgspec.Raw, described("What the operation computes with.", [1, 2, 3])]
@@ -29,6 +35,8 @@ Expiry = Annotated[
     datetime,
     described("When its data and its result are gone.", "2026-12-24T12:00:00Z", format="date-time"),
 ]
+UserIdText = Annotated[str, described("", EXAMPLE_USER_ID, format="uuid")]
+CredentialIdText = Annotated[str, described("", EXAMPLE_CREDENTIAL_ID, format="uuid")]
 Attempt = Annotated[
     int,
     described(

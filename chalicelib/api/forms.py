@@ -1,12 +1,14 @@
 """Bodies of requests. The field names are the API's."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
-from chalicelib.api.fields import Data, Metadata, Operation, Tags, described
-from chalicelib.domain.users import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, USERNAME_PATTERN
+from chalicelib.api.fields import EXAMPLE_REFRESH_TOKEN, Data, Metadata, Operation, Tags, described
+from chalicelib.domain.credentials import Scope
+from chalicelib.domain.users import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, USERNAME_PATTERN, Role
 from chalicelib.services.submission import DELAY_MAX, RETENTION_DAYS_MAX, WantedJob
 
 
@@ -24,13 +26,68 @@ class NewCredentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: Annotated[
         str,
         described(
-            "Any characters.",
+            "Any characters, but neither the username in them nor a password that many people have.",
             "yourpassword",
             format="password",
             minLength=PASSWORD_MIN_CHARACTERS,
             maxLength=PASSWORD_MAX_CHARACTERS,
         ),
     ]
+
+
+class RefreshRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /token/refresh``."""
+
+    refresh_token: Annotated[str, described("That of the last sign-in or refresh.", EXAMPLE_REFRESH_TOKEN)]
+
+
+class PasswordChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``PUT /me/password``."""
+
+    current_password: Annotated[str, described("", "yourpassword", format="password")]
+    new_password: Annotated[
+        str,
+        described(
+            "Any characters.",
+            "another fine password",
+            format="password",
+            minLength=PASSWORD_MIN_CHARACTERS,
+            maxLength=PASSWORD_MAX_CHARACTERS,
+        ),
+    ]
+
+
+class KeyScope(StrEnum):
+    """What an API key may be good for."""
+
+    JOBS_READ = Scope.JOBS_READ
+    JOBS_WRITE = Scope.JOBS_WRITE
+
+
+class ApiKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /api-keys``."""
+
+    name: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=64, description="What you know it by.", examples=["nightly import"])
+    ]
+    scopes: Annotated[
+        tuple[KeyScope, ...],
+        msgspec.Meta(
+            min_length=1, max_length=2, description="What it is good for.", examples=[["jobs:read", "jobs:write"]]
+        ),
+    ]
+    expires_in_days: Annotated[
+        int, msgspec.Meta(ge=1, le=365, description="Days until it is worth nothing.", examples=[90])
+    ] = 90
+
+
+class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``PATCH /users/{username}``; what is left out stays as it is."""
+
+    role: Annotated[Role, msgspec.Meta(description="What the user may do.", examples=["admin"])] | None = None
+    is_disabled: (
+        Annotated[bool, msgspec.Meta(description="Whether the account is of no use.", examples=[False])] | None
+    ) = None
 
 
 class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,8 +19,10 @@ from chalicelib.api.openapi_schemas import Schemas
 from chalicelib.api.possible import FROM_THE_GATEWAY, possible_errors
 from chalicelib.api.problems import EXAMPLE_OCCURRENCE, PROBLEM_MEDIA_TYPE, FieldError, Problem, problem_of
 from chalicelib.api.routes import ENDPOINTS
+from chalicelib.domain.credentials import KEY_SCOPES, UUID_PATTERN, Scope
 from chalicelib.domain.errors import InvalidInput, RateLimited
 from chalicelib.domain.jobs import JOB_ID_PATTERN
+from chalicelib.domain.users import USERNAME_PATTERN
 from chalicelib.ports import OperationCatalogue
 
 Described = dict[str, Any]
@@ -29,8 +31,17 @@ VERSION: Final = "0.1.0"
 """The product's, as ``pyproject.toml`` has it."""
 
 JSON: Final = "application/json"
-SCHEME: Final = "token"
+SESSION: Final = "token"
+KEY: Final = "api_key"
 JOB_ID: Final = "job_id"
+
+PATH_PARAMETERS: Final = {
+    JOB_ID: JOB_ID_PATTERN,
+    "session_id": UUID_PATTERN,
+    "key_id": UUID_PATTERN,
+    "username": USERNAME_PATTERN,
+}
+"""The form of each part of a path that has one."""
 
 EXAMPLE_FIELD_ERROR: Final = FieldError(detail="expected a number, got text", pointer="#/data/1")
 
@@ -40,15 +51,41 @@ Submit a job, poll or wait, read its result.
 To try it here: `POST /register`, then `POST /login`; paste the `access_token` of its answer into **Authorize**, by
 itself, without `Bearer`; then `POST /jobs`, and `GET /jobs/{job_id}/result` with the `job_id` that it gave.
 
+A token expires after `expires_in` seconds; `POST /token/refresh` gives the next one. Programs use API keys instead,
+which `POST /api-keys` makes.
+
 Every error is a problem document; [what each kind means](problems), and what to do.
 """
 
-HOW_TO_AUTHENTICATE: Final = (
-    "The `access_token` that `POST /login` returns. Paste the bare token: `Bearer` is put before it for you."
-)
+SECURITY_SCHEMES: Final = {
+    SESSION: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": (
+            "The `access_token` that `POST /login` returns, and `POST /token/refresh` once that has expired. Paste the"
+            " bare token: `Bearer` is put before it for you."
+        ),
+    },
+    KEY: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": (
+            "For programs: an `api_key` that `POST /api-keys` returned. It goes where a token goes, and is good for"
+            " jobs only, by its scopes: `jobs:read` to read them, `jobs:write` to submit and change them."
+        ),
+    },
+}
 
 TAGS: Final = [
-    {"name": "Accounts", "description": "A user, and a token for the calls that follow"},
+    {
+        "name": "Accounts",
+        "description": (
+            "A user, and a token for the calls that follow: log in, refresh the token before it expires, log out; or"
+            " make an API key for a program"
+        ),
+    },
+    {"name": "Administration", "description": "Other people's accounts, for administrators"},
     {"name": "Jobs", "description": "Submitting jobs, following them, reading what they gave"},
     {"name": "Service", "description": "What the service says of itself"},
 ]
@@ -79,9 +116,7 @@ def document(endpoints: Iterable[Endpoint], operations: OperationCatalogue) -> D
         "paths": paths,
         "components": {
             "schemas": {name: each for name, each in schemas.components.items() if name not in queries},
-            "securitySchemes": {
-                SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": HOW_TO_AUTHENTICATE}
-            },
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
@@ -104,7 +139,8 @@ def _named(endpoints: Iterable[Endpoint]) -> dict[str, Endpoint]:
 def _operation(operation_id: str, endpoint: Endpoint, schemas: Schemas, named: dict[str, Endpoint]) -> Described:
     described: Described = {"operationId": operation_id, "summary": endpoint.summary, "tags": [endpoint.tag]}
     if endpoint.access is not Access.ANYONE:
-        described["security"] = [{SCHEME: []}]
+        scope = endpoint.access.scope
+        described["security"] = [{SESSION: []}, *([{KEY: [scope]}] if scope in KEY_SCOPES else [])]
     if parameters := list(_parameters(endpoint, schemas)):
         described["parameters"] = parameters
     if endpoint.body is not None:
@@ -117,7 +153,7 @@ def _parameters(endpoint: Endpoint, schemas: Schemas) -> Iterator[Described]:
     for step in endpoint.path.split("/"):
         if step.startswith("{"):
             name = step.strip("{}")
-            schema = {"type": "string"} | ({"pattern": f"^{JOB_ID_PATTERN}$"} if name == JOB_ID else {})
+            schema = {"type": "string"} | ({"pattern": f"^{PATH_PARAMETERS[name]}$"} if name in PATH_PARAMETERS else {})
             yield {"name": name, "in": "path", "required": True, "schema": schema}
     if endpoint.query is not None:
         yield from schemas.parameters(endpoint.query)
@@ -154,7 +190,7 @@ def _responses(endpoint: Endpoint, schemas: Schemas, named: dict[str, Endpoint])
         responses[str(unchanged.value)] = _answer(unchanged, unchanged.phrase, headers)
     for status, problems in _problems(endpoint).items():
         titles = "; or: ".join(problem["title"] for problem in problems)
-        answer = _answer(status, titles, _limit_headers(endpoint, status))
+        answer = _answer(status, titles, [*_limit_headers(endpoint, status), *_challenge_headers(endpoint, status)])
         examples = {problem["code"]: {"value": problem} for problem in problems}
         answer["content"] = {PROBLEM_MEDIA_TYPE: {"schema": schemas.of(Problem), "examples": examples}}
         responses[str(status)] = answer
@@ -175,9 +211,17 @@ def _success_headers(endpoint: Endpoint, status: int) -> list[str]:
 
 
 def _limit_headers(endpoint: Endpoint, status: int) -> Sequence[str]:
-    counted_before_known = RateLimited in endpoint.refusals
-    counted = counted_before_known or (endpoint.access is not Access.ANYONE and status != HTTPStatus.UNAUTHORIZED)
+    if endpoint.access is Access.ANYONE:
+        counted = RateLimited in endpoint.refusals
+    else:
+        # Whose account is gone, or whose sign-in is too old, is known and so is counted.
+        counted = status != HTTPStatus.UNAUTHORIZED or endpoint.access.scope is Scope.ACCOUNT
     return ("RateLimit", "RateLimit-Policy") if counted else ()
+
+
+def _challenge_headers(endpoint: Endpoint, status: int) -> Sequence[str]:
+    """Return the header that names the scope which an API key lacks."""
+    return ("WWW-Authenticate",) if status == HTTPStatus.FORBIDDEN and endpoint.access.scope in KEY_SCOPES else ()
 
 
 def _links(named: dict[str, Endpoint]) -> Described:

@@ -11,6 +11,7 @@ from chalicelib.domain.errors import (
     InvalidInput,
     JobBackendError,
     NotAuthenticated,
+    NotPermitted,
     RateLimited,
     Unavailable,
 )
@@ -33,7 +34,7 @@ def possible_errors(endpoint: Endpoint) -> tuple[ProblemType, ...]:
 
 def _errors(endpoint: Endpoint) -> Iterator[type[JobBackendError]]:
     if endpoint.access is not Access.ANYONE:
-        yield from (NotAuthenticated, RateLimited, Unavailable)
+        yield from (NotAuthenticated, NotPermitted, RateLimited, Unavailable)
     if endpoint.body is not None:
         yield from (MalformedBody, InputTooLarge, UnsupportedMediaType, InvalidInput)
     if endpoint.query is not None:

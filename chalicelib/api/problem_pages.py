@@ -10,6 +10,7 @@ from chalice.app import Response
 from chalicelib.api.call import Call
 from chalicelib.api.endpoint import Endpoint
 from chalicelib.api.problem_types import PROBLEM_TYPES, ProblemType
+from chalicelib.api.security_headers import page_policy
 from chalicelib.domain.errors import NotFound
 
 STYLE = """
@@ -20,11 +21,7 @@ STYLE_DIGEST = b64encode(sha256(STYLE.encode()).digest()).decode()
 
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{STYLE_DIGEST}';"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": page_policy(f"style-src 'sha256-{STYLE_DIGEST}'"),
     "Cache-Control": "no-cache",
 }
 """A page loads nothing, has no style but this one, and is asked for again by its ETag."""

@@ -80,9 +80,25 @@ PROBLEM_TYPES: dict[str, ProblemType] = dict(
             "NOT_AUTHENTICATED",
             401,
             "No valid token",
-            "The request carries no token, or one that is broken or has expired; or a log-in's username or password is"
-            " wrong.",
-            "Log in with `POST /login` and send the header `Authorization: Bearer`, followed by the `access_token`.",
+            "The request carries no token or API key, or one that is broken, has expired, or was ended; or a log-in's"
+            " username or password is wrong.",
+            "Get a new token with `POST /token/refresh`, or log in with `POST /login`, and send the header"
+            " `Authorization: Bearer`, followed by the `access_token` or the API key.",
+        ),
+        _type(
+            "SIGN_IN_TOO_OLD",
+            401,
+            "The sign-in is too long ago",
+            "What is asked for cannot be undone, or lasts, and is only for a session that has just begun.",
+            "Log in again with `POST /login` and repeat the request with the new `access_token`.",
+        ),
+        _type(
+            "NOT_PERMITTED",
+            403,
+            "Not for this credential",
+            "The token or the API key is valid, but not for this: an API key lacks the scope, or the call is for"
+            " administrators.",
+            "Use an API key with the scope that `WWW-Authenticate` names, or the access token of a session.",
         ),
         _type(
             "FORBIDDEN",

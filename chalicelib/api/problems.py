@@ -22,8 +22,10 @@ from chalicelib.domain.errors import (
     InvalidInput,
     JobBackendError,
     NotAuthenticated,
+    NotPermitted,
     RateLimited,
     RequestRefused,
+    SignInTooOld,
     Unavailable,
 )
 from chalicelib.domain.receipts import Refusal
@@ -139,7 +141,7 @@ def error_response(error: JobBackendError, where: Occurrence) -> Response | None
     if problem is None:
         return None
     headers: dict[str, str] = {}
-    if isinstance(error, NotAuthenticated):
+    if isinstance(error, NotAuthenticated) or (isinstance(error, NotPermitted) and error.scope is not None):
         headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after_s)
@@ -182,7 +184,19 @@ def problem_of(kind: ProblemType, detail: str, where: Occurrence, errors: tuple[
     )
 
 
-def _challenge(error: NotAuthenticated) -> str:
-    """Return what to send (RFC 6750 section 3): a caller that sent no token is not told that it was a wrong one."""
+def _challenge(error: NotAuthenticated | NotPermitted) -> str:
+    """
+    Return what to send (RFC 6750 section 3, RFC 9470 section 3).
+
+    A caller that sent no token is not told that it was a wrong one.
+    """
     challenge = f'Bearer realm="{REALM}"'
-    return f'{challenge}, error="invalid_token"' if isinstance(error, TokenRefused) else challenge
+    match error:
+        case NotPermitted():
+            return f'{challenge}, error="insufficient_scope", scope="{error.scope}"'
+        case SignInTooOld():
+            return f'{challenge}, error="insufficient_user_authentication", max_age={error.max_age_s}'
+        case TokenRefused():
+            return f'{challenge}, error="invalid_token"'
+        case _:
+            return challenge

@@ -1,9 +1,26 @@
 """All endpoints of the API, in the order in which its description lists them."""
 
-from chalicelib.api import about, accounts, docs, job_control, job_list, jobs, problem_pages, submissions
+from chalicelib.api import (
+    about,
+    accounts,
+    api_keys,
+    docs,
+    job_control,
+    job_list,
+    jobs,
+    me,
+    problem_pages,
+    sessions,
+    submissions,
+    users,
+)
 
 ENDPOINTS = (
     *accounts.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *me.ENDPOINTS,
+    *api_keys.ENDPOINTS,
+    *users.ENDPOINTS,
     *submissions.ENDPOINTS,
     *job_list.ENDPOINTS,
     *jobs.ENDPOINTS,

@@ -26,21 +26,6 @@ from chalicelib.domain.jobs import Job, JobError, Transition
 NUMBERS: Final = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}}
 
 
-class RegisteredUser(msgspec.Struct, frozen=True):
-    """Answer of ``POST /register``."""
-
-    user_id: Annotated[str, described("", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", format="uuid")]
-    username: Annotated[str, described("", "yourname")]
-
-
-class TokenAnswer(msgspec.Struct, frozen=True):
-    """Answer of ``POST /login``, named as in RFC 6749 section 5.1; ``expires_in`` is in seconds."""
-
-    access_token: Annotated[str, described("", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ5b3UifQ.signature")]
-    token_type: Annotated[str, described("", "bearer")]
-    expires_in: Annotated[int, described("", 3600)]
-
-
 class AcceptedJob(msgspec.Struct, frozen=True):
     """Answer of ``POST /jobs``, ``POST /jobs/{job_id}/cancel`` and ``POST /jobs/{job_id}/retry``."""
 

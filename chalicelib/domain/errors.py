@@ -8,6 +8,8 @@ Every error of the product, by who must act.
     │   ├── InvalidInput          a field is wrong; says which and how
     │   ├── InputTooLarge         the job's data is over the limit
     │   ├── NotAuthenticated      no token, or one that does not hold
+    │   ├── SignInTooOld          the sign-in is too long ago for this
+    │   ├── NotPermitted          known, but not allowed to do this
     │   ├── NotFound              not there, or not the caller's
     │   ├── Expired               was the caller's, and its retention is over
     │   ├── Conflict              the name is taken, or the job's status does not allow it
@@ -63,6 +65,30 @@ class NotAuthenticated(RequestRefused):
     """The credentials or the token do not hold."""
 
     code = "NOT_AUTHENTICATED"
+
+
+class SignInTooOld(NotAuthenticated):
+    """The session holds, but its sign-in is more than ``max_age_s`` ago; signing in again helps."""
+
+    code = "SIGN_IN_TOO_OLD"
+
+    def __init__(self, detail: str, *, max_age_s: int) -> None:
+        super().__init__(detail)
+        self.max_age_s = max_age_s
+
+
+class NotPermitted(RequestRefused):
+    """
+    The caller is known, and may not do this.
+
+    ``scope`` is what the credential would need, ``None`` when no other credential of the same user has it.
+    """
+
+    code = "NOT_PERMITTED"
+
+    def __init__(self, detail: str, *, scope: str | None = None) -> None:
+        super().__init__(detail)
+        self.scope = scope
 
 
 class NotFound(RequestRefused):

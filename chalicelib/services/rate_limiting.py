@@ -33,7 +33,7 @@ Place: TypeAlias = tuple[str, str]
 
 class RateLimiter:
     """
-    Counts requests per holder and limit: a holder is a user's id, or the digest of a name.
+    Counts requests per holder and limit: a holder is a user's id, or the digest of a name or an address.
 
     A request counts at the instant at which it is to be admitted. Takes a block of permits where the limit allows it.
     That no room is left is remembered until permits come back, so refusals cost no call. While the store is away, a

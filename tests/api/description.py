@@ -4,9 +4,10 @@ from typing import Any
 
 import jsonschema_rs
 
+from chalicelib.api.security_headers import SECURITY_HEADERS
 from tests.api.client import Answer
 
-OF_EVERY_ANSWER = {"Content-Type", "Cache-Control"}
+OF_EVERY_ANSWER = {"Content-Type", *SECURITY_HEADERS}
 """Headers that OpenAPI does not describe, or that say nothing of the API."""
 
 

@@ -2,13 +2,13 @@
 Every route, every success and every error: the API keeps its contract on each pair of an endpoint and an outcome.
 
 The pairs follow from the declarations (``answers`` and `possible_errors`), so that a new endpoint, success or refusal
-is walked at once. One that nothing here can bring about fails, and says so: add to `PREPARED` what a good request of
-the endpoint needs, to `BROUGHT_ABOUT` how another success comes about, to `PROVOKED` how an error does.
+is walked at once. One that nothing here can bring about fails, and says so: add to `attempts.PREPARED` what a good
+request of the endpoint needs, to `BROUGHT_ABOUT` how another success comes about, to `PROVOKED` how an error does.
 """
 
-import json
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -23,14 +23,18 @@ from chalicelib.api.possible import FROM_THE_GATEWAY, possible_errors
 from chalicelib.api.problem_types import PROBLEM_TYPES
 from chalicelib.api.problems import PROBLEM_MEDIA_TYPE
 from chalicelib.api.routes import ENDPOINTS
+from chalicelib.domain.audit import AuditAction
+from chalicelib.domain.credentials import Scope
 from chalicelib.domain.errors import Conflict, RateLimited
-from tests.api.client import Answer, Api
+from chalicelib.services.api_keys import KEYS_MAX
+from chalicelib.services.authentication import RECENT
+from tests.api.attempts import ADMIN, JOB, NO_ID, Attempt, name_of, prepared
+from tests.api.client import PASSWORD, Answer, Api
 from tests.api.description import check
+from tests.security_headers import check_security
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-JOB = {"operation": "square_sum", "data": [1, 2, 3]}
 PLENTY = timedelta(minutes=10)
-NO_JOB = "01900000-0000-7000-8000-00000000ffff"
 
 
 class WrongValue(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,81 +52,6 @@ class WholeProblem(msgspec.Struct, forbid_unknown_fields=True):
     detail: Text
     request_id: Text
     errors: Annotated[list[WrongValue], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
-
-
-@dataclass
-class Attempt:
-    """A request that would succeed, until something is changed."""
-
-    endpoint: Endpoint
-    api: Api
-    token: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
-    body: Any = None
-    text: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    query: str = ""
-
-    @property
-    def name(self) -> str:
-        return name_of(self.endpoint)
-
-    def send(self, method: str = "") -> Answer:
-        text = json.dumps(self.body) if self.text is None and self.body is not None else self.text
-        return self.api.send(
-            method or self.endpoint.method,
-            self.endpoint.path.format(**self.parameters),
-            text,
-            token=self.token,
-            headers=self.headers,
-            query=self.query,
-        )
-
-    def stored(self) -> object:
-        """All that must be as it was after a refusal."""
-        world = self.api.world
-        return (
-            list(world.jobs.all()),
-            list(world.submissions.receipts()),
-            list(world.users.all()),
-            list(world.queue.messages),
-        )
-
-
-def prepared(endpoint: Endpoint) -> Attempt:
-    """A good request, with the user and the job it needs."""
-    attempt = Attempt(endpoint, Api())
-    user = attempt.api.logged_in()
-    if endpoint.access is not Access.ANYONE:
-        attempt.token = user
-    if "{job_id}" in endpoint.path:
-        attempt.parameters["job_id"] = attempt.api.submitted(user)
-    if "Prefer" in endpoint.headers:
-        attempt.headers["Prefer"] = "wait=0"
-    if HEADER in endpoint.headers:
-        attempt.headers[HEADER] = "monday"
-    prepare = PREPARED.get(attempt.name)
-    if prepare is not None:
-        prepare(attempt)
-    return attempt
-
-
-def _cancelled(attempt: Attempt) -> None:
-    path = f"/jobs/{attempt.parameters['job_id']}/cancel"
-    assert attempt.api.send("POST", path, token=attempt.token).status == 202
-
-
-PREPARED: dict[str, Callable[[Attempt], None]] = {
-    "POST /register": lambda attempt: setattr(attempt, "body", {"username": "grace", "password": "correct horse"}),
-    "POST /login": lambda attempt: setattr(attempt, "body", {"username": "ada", "password": "correct horse"}),
-    "POST /jobs": lambda attempt: setattr(attempt, "body", JOB),
-    "POST /jobs/batch": lambda attempt: setattr(attempt, "body", {"jobs": [JOB]}),
-    "POST /jobs/{job_id}/retry": _cancelled,
-    "DELETE /jobs/{job_id}": _cancelled,
-    "GET /docs/{asset}": lambda attempt: attempt.parameters.update(asset="start.js"),
-    "GET /problems/{name}": lambda attempt: attempt.parameters.update(name="not-found"),
-}
-"""What a good request of an endpoint needs beside a user, a token and a job."""
 
 
 def _computed_while_its_caller_waits(attempt: Attempt) -> None:
@@ -169,12 +98,41 @@ def _no_token(attempt: Attempt) -> None:
     attempt.token = None
 
 
+def _by_a_key_without_the_scope(attempt: Attempt) -> None:
+    wanted = attempt.endpoint.access.scope
+    other = Scope.JOBS_READ if wanted is Scope.JOBS_WRITE else Scope.JOBS_WRITE
+    attempt.token = attempt.api.new_key(attempt.owner.access, other)["api_key"]
+    attempt.send()  # so that its use is noted already
+
+
+def _by_another_than_an_administrator(attempt: Attempt) -> None:
+    attempt.token = attempt.owner.access
+
+
+def _some_time_after_the_sign_in(attempt: Attempt) -> None:
+    attempt.api.world.clock.advance(seconds=RECENT.total_seconds() + 1)
+    attempt.token = attempt.api.refreshed(attempt.owner.refresh).access
+
+
+def _a_made_up_token(attempt: Attempt) -> None:
+    attempt.body = {"refresh_token": "jbr_" + "A" * 107}
+
+
+def _with_all_the_keys_one_may_have(attempt: Attempt) -> None:
+    for _ in range(KEYS_MAX):
+        attempt.api.new_key(str(attempt.token))
+
+
+def _about_oneself(attempt: Attempt) -> None:
+    attempt.parameters["username"] = ADMIN
+
+
 def _wrong_password(attempt: Attempt) -> None:
-    attempt.body |= {"password": "incorrect horse"}
+    attempt.body |= {"password": f"not {PASSWORD}"}
 
 
 def _nothing_there(attempt: Attempt) -> None:
-    attempt.parameters = dict.fromkeys(attempt.parameters, NO_JOB)
+    attempt.parameters = dict.fromkeys(attempt.parameters, NO_ID)
 
 
 def _a_second_time(attempt: Attempt) -> None:
@@ -188,8 +146,7 @@ def _not_yet_final(attempt: Attempt) -> None:
 def _after_its_retention(attempt: Attempt) -> None:
     world = attempt.api.world
     world.clock.advance(seconds=(world.limits.retention + timedelta(seconds=1)).total_seconds())
-    credentials = {"username": "ada", "password": "correct horse"}
-    attempt.token = attempt.api.post("/login", credentials).json["access_token"]
+    attempt.token = attempt.api.signed_in().access
 
 
 def _too_large(attempt: Attempt) -> None:
@@ -202,14 +159,17 @@ def _declared_as_text(attempt: Attempt) -> None:
 
 
 def _of_the_wrong_form(attempt: Attempt) -> None:
-    attempt.text = "{}"
+    attempt.text = "[]"
 
 
 def _with_the_quota_spent(attempt: Attempt) -> None:
     world = attempt.api.world
-    world.submit_quota = world.read_quota = world.sign_in_quota = 1
+    world.submit_quota = world.read_quota = world.sign_in_quota = world.address_quota = world.registration_quota = 1
     attempt.api = Api(world)
-    attempt.send()
+    if attempt.endpoint.access in {Access.ACCOUNT, Access.ADMIN}:
+        attempt.api.get("/me", token=attempt.token)  # of the same limit, and changes nothing
+    else:
+        attempt.send()
 
 
 def _broken(attempt: Attempt) -> None:
@@ -223,6 +183,7 @@ def _broken(attempt: Attempt) -> None:
 def _stores_away(attempt: Attempt) -> None:
     world = attempt.api.world
     world.users.away = world.jobs.away = world.hits.away = world.queue.away = True
+    world.credentials.away = world.audit.away = world.erasures.away = True
 
 
 PROVOKED: dict[str, Callable[[Attempt], None]] = {
@@ -232,9 +193,16 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "POST /jobs/batch INVALID_PARAMETER": _wrong_key,
     "NOT_AUTHENTICATED": _no_token,
     "POST /login NOT_AUTHENTICATED": _wrong_password,
+    "POST /token/refresh NOT_AUTHENTICATED": _a_made_up_token,
+    "SIGN_IN_TOO_OLD": _some_time_after_the_sign_in,
+    "NOT_PERMITTED": _by_a_key_without_the_scope,
+    "GET /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
+    "PATCH /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
     "NOT_FOUND": _nothing_there,
     "CONFLICT": _a_second_time,
     "DELETE /jobs/{job_id} CONFLICT": _not_yet_final,
+    "POST /api-keys CONFLICT": _with_all_the_keys_one_may_have,
+    "PATCH /users/{username} CONFLICT": _about_oneself,
     "EXPIRED": _after_its_retention,
     "INPUT_TOO_LARGE": _too_large,
     "UNSUPPORTED_MEDIA_TYPE": _declared_as_text,
@@ -246,12 +214,27 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
 }
 """How a good request becomes one that is refused so; an endpoint's own way goes before the general one."""
 
+LEAVES_AN_EVENT = {"POST /login NOT_AUTHENTICATED": AuditAction.SIGN_IN_FAILED}
+"""Refusals that the audit trail tells of, which is all that they store."""
+
+TRIES_A_PASSWORD = {"POST /login", "PUT /me/password"}
+
 REFUSALS = [(endpoint, kind.code) for endpoint in ENDPOINTS for kind in possible_errors(endpoint)]
 SUCCESSES = [(endpoint, status) for endpoint in ENDPOINTS for status in endpoint.answers]
 
 
-def name_of(endpoint: Endpoint) -> str:
-    return f"{endpoint.method} {endpoint.path}"
+KEPT_UNTIL_CHANGED = "no-cache"
+OWN_CACHING = {
+    "GET /docs": KEPT_UNTIL_CHANGED,
+    "GET /openapi.json": KEPT_UNTIL_CHANGED,
+    "GET /problems": KEPT_UNTIL_CHANGED,
+    "GET /problems/{name}": KEPT_UNTIL_CHANGED,
+    "GET /docs/{asset}": "public, max-age=31536000, immutable",
+}
+"""What of the answers may be kept: what is the same for everybody, and changes with the deployment alone."""
+
+PAGES = {"GET /docs", "GET /problems", "GET /problems/{name}"}
+"""Those with a content security policy of their own."""
 
 
 def is_limited(endpoint: Endpoint) -> bool:
@@ -261,8 +244,10 @@ def is_limited(endpoint: Endpoint) -> bool:
 def is_counted(endpoint: Endpoint, code: str) -> bool:
     """Whether a call that is refused so in this walk was counted before: one of a known caller, or a log-in's try."""
     if endpoint.access is Access.ANYONE:
-        return is_limited(endpoint) and code in {"NOT_AUTHENTICATED", "RATE_LIMITED"}
-    before = {"NOT_AUTHENTICATED", "UNAVAILABLE"} | ({"INTERNAL_SERVER_ERROR"} if endpoint.counts_itself else set())
+        return is_limited(endpoint) and code in {"NOT_AUTHENTICATED", "CONFLICT", "RATE_LIMITED"}
+    before = {"NOT_AUTHENTICATED", "UNAVAILABLE"}
+    if endpoint.counts_itself:
+        before |= {"INTERNAL_SERVER_ERROR", "NOT_PERMITTED"}
     return code not in before
 
 
@@ -273,12 +258,27 @@ def check_limit(answer: Answer, *, is_counted: bool) -> None:
     )
 
 
+def check_success_headers(endpoint: Endpoint, answer: Answer) -> None:
+    """Those of every answer; of a page its policy is tighter than nothing but in what the page itself loads."""
+    own: dict[str, str] = {}
+    if name_of(endpoint) in PAGES:
+        policy = own["policy"] = answer.headers["Content-Security-Policy"]
+        directives = policy.split("; ")
+        assert len({each.partition(" ")[0] for each in directives}) == len(directives)
+        for closed in ("default-src", "object-src", "base-uri", "form-action", "frame-ancestors"):
+            assert f"{closed} 'none'" in directives
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert "*" not in policy
+    check_security(answer.headers, cache=OWN_CACHING.get(name_of(endpoint), "no-store"), **own)
+
+
 def check_described(described: dict[str, Any], endpoint: Endpoint, answer: Answer) -> None:
     if endpoint.is_public:
         check(described, described["paths"][endpoint.path][endpoint.method.lower()], answer)
 
 
-def check_problem(answer: Answer, code: str, *, is_counted: bool) -> None:
+def check_problem(answer: Answer, code: str, *, is_counted: bool, is_challenged: bool = False) -> None:
     """The whole contract of an error."""
     problem = msgspec.json.decode(answer.text, type=WholeProblem)
     kind = PROBLEM_TYPES[code]
@@ -286,8 +286,8 @@ def check_problem(answer: Answer, code: str, *, is_counted: bool) -> None:
     assert answer.status == problem.status
     assert answer.headers["Content-Type"] == PROBLEM_MEDIA_TYPE
     assert answer.headers["X-Request-Id"] == problem.request_id
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401)
+    check_security(answer.headers)
+    assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401 or is_challenged)
     assert ("Allow" in answer.headers) == (answer.status == 405)
     assert ("Retry-After" in answer.headers) == (answer.status in {429, 503})
     assert int(answer.headers.get("Retry-After", 1)) > 0
@@ -298,6 +298,7 @@ def check_problem(answer: Answer, code: str, *, is_counted: bool) -> None:
     assert Api().get(problem.type.removeprefix("/api")).status == 200
 
 
+@pytest.mark.asvs("2.3.3", "4.1.1", "16.5.3")
 @pytest.mark.parametrize(
     ("endpoint", "code"), REFUSALS, ids=[f"{name_of(endpoint)} {code}" for endpoint, code in REFUSALS]
 )
@@ -310,8 +311,15 @@ def test_each_refusal_of_each_endpoint_is_a_whole_problem_and_stores_nothing(
     provoke(attempt)
     before = attempt.stored()
     answer = attempt.send()
-    check_problem(answer, code, is_counted=is_counted(endpoint, code))
+    # A key that has the scope would do: the answer names it, as it names what a token lacks.
+    is_challenged = code == "NOT_PERMITTED" and endpoint.access.scope is not Scope.ACCOUNT
+    check_problem(answer, code, is_counted=is_counted(endpoint, code), is_challenged=is_challenged)
     check_described(described, endpoint, answer)
+    left = LEAVES_AN_EVENT.get(f"{attempt.name} {code}")
+    events = attempt.api.world.audit.all()
+    if left is not None:
+        assert events[-1].action is left
+        before["events"] = [*before["events"], events[-1]]
     assert attempt.stored() == before
 
 
@@ -320,43 +328,49 @@ def test_a_call_that_no_store_but_that_of_the_limits_serves_says_that_it_was_cou
     described: dict[str, Any], endpoint: Endpoint
 ) -> None:
     attempt = prepared(endpoint)
+    attempt.api.get("/jobs", token=attempt.token)  # so that this container remembers the credential
     _stores_away(attempt)
     attempt.api.world.hits.away = False
     answer = attempt.send()
-    # What counts itself looks first whether it was answered before.
-    check_problem(answer, "UNAVAILABLE", is_counted=is_limited(endpoint) and not endpoint.counts_itself)
+    # What counts itself looks first whether it was answered before, and accounts want the credential as it is now.
+    is_late = endpoint.counts_itself or endpoint.access in {Access.ACCOUNT, Access.ADMIN}
+    check_problem(answer, "UNAVAILABLE", is_counted=is_limited(endpoint) and not is_late)
     check_described(described, endpoint, answer)
 
 
+@pytest.mark.asvs("16.5.2", "16.5.3")
 @pytest.mark.parametrize("endpoint", [each for each in ENDPOINTS if is_limited(each)], ids=name_of)
-def test_while_calls_cannot_be_counted_reads_are_served_and_nothing_else_is(
+def test_while_calls_cannot_be_counted_reads_and_ones_own_account_are_served_and_nothing_else_is(
     described: dict[str, Any], endpoint: Endpoint
 ) -> None:
     attempt = prepared(endpoint)
     before = attempt.stored()
     attempt.api.world.hits.away = True
     answer = attempt.send()
-    if endpoint.access is Access.READ:
+    check_described(described, endpoint, answer)
+    if endpoint.access in {Access.ANYONE, Access.SUBMIT} or attempt.name in TRIES_A_PASSWORD:
+        check_problem(answer, "UNAVAILABLE", is_counted=False)
+        assert attempt.stored() == before
+    else:
         assert answer.status in endpoint.answers
         check_limit(answer, is_counted=False)
-    else:
-        check_problem(answer, "UNAVAILABLE", is_counted=False)
-    check_described(described, endpoint, answer)
-    assert attempt.stored() == before
 
 
+@pytest.mark.asvs("3.5.3", "13.4.4")
 @pytest.mark.parametrize("path", sorted({endpoint.path for endpoint in ENDPOINTS}))
 def test_every_other_method_of_a_path_is_not_allowed(path: str) -> None:
     methods = {endpoint.method for endpoint in ENDPOINTS if endpoint.path == path}
     allowed = methods | ({"HEAD"} if "GET" in methods else set()) | {"OPTIONS"}
     api = Api()
-    concrete = path.format(job_id=NO_JOB, name="not-found", asset="start.js")
+    concrete = re.sub(r"\{\w+\}", NO_ID, path)
     for method in METHODS:
         answer = api.send(method, concrete)
         if method == "OPTIONS":
             assert (answer.status, answer.text) == (204, "")
+            check_security(answer.headers)
         elif method == "HEAD" and method not in allowed:
             assert (answer.status, answer.text) == (405, "")
+            check_security(answer.headers)
         elif method not in allowed:
             check_problem(answer, "METHOD_NOT_ALLOWED", is_counted=False)
         else:
@@ -364,6 +378,7 @@ def test_every_other_method_of_a_path_is_not_allowed(path: str) -> None:
         assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
+@pytest.mark.asvs("4.1.1", "15.3.1")
 @pytest.mark.parametrize(
     ("endpoint", "status"), SUCCESSES, ids=[f"{name_of(endpoint)} {status}" for endpoint, status in SUCCESSES]
 )
@@ -382,7 +397,7 @@ def test_each_success_of_each_endpoint_is_of_the_declared_form(
         msgspec.json.decode(answer.text, type=form)
     assert ("ETag" in answer.headers) == (endpoint.method == "GET" and answer.status == 200)
     assert answer.headers["X-Request-Id"]
-    assert answer.headers["Cache-Control"]
+    check_success_headers(endpoint, answer)
     assert (answer.text == "") == (answer.status in {204, 302})
     check_limit(answer, is_counted=is_limited(endpoint))
     check_described(described, endpoint, answer)
@@ -402,6 +417,19 @@ def test_reads_answer_to_head_and_to_who_has_them_already_without_a_body(endpoin
         known = attempt.send(method)
         assert (known.status, known.text, known.headers["ETag"]) == (304, "", whole.headers["ETag"])
         assert "Content-Type" not in known.headers
+        check_success_headers(endpoint, known)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "code"),
+    [pytest.param(each, code, id=f"{each.path} {code}") for each, code in REFUSALS if each.method == "GET"],
+)
+def test_a_refusal_answers_to_head_with_the_same_headers(endpoint: Endpoint, code: str) -> None:
+    attempt = prepared(endpoint)
+    (PROVOKED.get(f"{attempt.name} {code}") or PROVOKED[code])(attempt)
+    answer = attempt.send("HEAD")
+    assert (answer.status, answer.text) == (PROBLEM_TYPES[code].status, "")
+    check_security(answer.headers)
 
 
 def test_what_can_go_wrong_follows_from_what_is_declared() -> None:
@@ -411,8 +439,9 @@ def test_what_can_go_wrong_follows_from_what_is_declared() -> None:
 
     always = {"INTERNAL_SERVER_ERROR"}
     assert codes() == always
-    for access in (Access.READ, Access.SUBMIT):
-        assert codes(access=access) == always | {"NOT_AUTHENTICATED", "RATE_LIMITED", "UNAVAILABLE"}
+    for access in set(Access) - {Access.ANYONE}:
+        known = {"NOT_AUTHENTICATED", "NOT_PERMITTED", "RATE_LIMITED", "UNAVAILABLE"}
+        assert codes(access=access) == always | known
     read = {"MALFORMED_BODY", "INPUT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE", "INVALID_INPUT"}
     assert codes(body=WrongValue) == always | read
     assert codes(query=WrongValue) == always | {"INVALID_PARAMETER"}

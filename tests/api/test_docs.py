@@ -19,6 +19,7 @@ def api() -> Api:
     return Api()
 
 
+@pytest.mark.asvs("3.7.2")
 @pytest.mark.parametrize(("path", "location"), [("/api/", "/api/docs"), ("/api", "/api/docs"), ("/", "/docs")])
 def test_the_root_leads_to_the_page_below_the_callers_own_base_path(api: Api, path: str, location: str) -> None:
     context = {"requestContext": {"httpMethod": "GET", "resourcePath": "/", "path": path}}
@@ -26,6 +27,7 @@ def test_the_root_leads_to_the_page_below_the_callers_own_base_path(api: Api, pa
     assert (answer.status, answer.headers["Location"], answer.text) == (302, location, "")
 
 
+@pytest.mark.asvs("3.4.3", "3.7.1", "14.2.3")
 def test_the_page_lets_nothing_in_from_elsewhere(api: Api) -> None:
     answer = api.get("/docs")
     assert answer.status == 200
@@ -64,6 +66,7 @@ def test_a_file_of_the_page_is_kept_for_good(api: Api) -> None:
         assert (known.status, known.text) == (304, "")
 
 
+@pytest.mark.asvs("5.3.2", "13.4.3")
 @pytest.mark.parametrize("name", ["..", "docs.py", "%2e%2e%2fdocs.py", "..\\docs.py", "page.html", "index.html", "\0"])
 def test_no_other_file_is_given(api: Api, name: str) -> None:
     answer = api.get(f"/docs/{name}")

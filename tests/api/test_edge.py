@@ -12,6 +12,7 @@ from chalicelib.api.call import Call
 from chalicelib.api.endpoint import Endpoint
 from tests.api.client import Api
 from tests.events import API_GATEWAY_POST, api_event
+from tests.security_headers import check_security
 
 
 def answering(handler: Callable[[Call], Any]) -> Api:
@@ -25,7 +26,7 @@ def entered(api: Api, event: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     problem = json.loads(answer["body"])
     assert answer["headers"]["Content-Type"] == "application/problem+json"
     assert answer["headers"]["X-Request-Id"] == problem["request_id"] != ""
-    assert answer["headers"]["Cache-Control"] == "no-store"
+    check_security(answer["headers"])
     assert problem["status"] == answer["statusCode"]
     return answer["statusCode"], problem
 
@@ -68,6 +69,7 @@ def test_a_binary_answer_passes_as_it_is() -> None:
     api = answering(lambda _: Response(body=b"image", headers={"Content-Type": "image/png"}))
     answer = api.app(api_event("GET", "/x", headers={"Accept": "image/png"}), None)
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)
+    check_security(answer["headers"])
 
 
 def refusing(_call: Call) -> Response:
@@ -94,6 +96,7 @@ def test_a_handler_that_does_not_keep_to_its_contract_is_a_fault(
     assert caplog.records, "the operator must find it"
 
 
+@pytest.mark.asvs("4.1.3")
 def test_the_name_of_a_request_is_that_of_api_gateway() -> None:
     _, problem = entered(Api(), api_event("GET", "/jobs"))
     assert problem["request_id"] == API_GATEWAY_POST["requestContext"]["requestId"]

@@ -6,28 +6,34 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import Any
 
+import jwt
 import pytest
 
 import app
 from chalicelib import bootstrap
+from chalicelib.account_ports import Erasure
+from chalicelib.adapters.erasure_queue import to_body
+from chalicelib.adapters.signing_keys import to_text
 from chalicelib.adapters.system import SystemClock
 from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.consumer import MessagesReturned
 from chalicelib.domain.delivery import SHARDS
+from chalicelib.domain.tokens import AccessClaims
+from chalicelib.domain.users import UserId
 from chalicelib.observability import JsonFormatter
 from tests.api.client import JOB_ROUTES
 from tests.aws import PROJECT, CountedCalls, client, create_queue, create_table, nowhere
 from tests.deployment import environment
 from tests.events import API_GATEWAY_POST, api_event, sqs_event
-from tests.factories import OWNER
-from tests.fakes import FixedClock
+from tests.factories import OWNER, make_ring
+from tests.fakes import FixedClock, FixedKeys
 
-SIGNING_KEY = bytes(range(32))
+RING = make_ring()
 NUMBERS = count(1)
 SCHEDULED = {
     "version": "0",
@@ -40,7 +46,12 @@ SCHEDULED = {
     "id": "00000000-0000-4000-8000-000000000000",
     "resources": ["arn:aws:events:us-east-1:000000000000:rule/sweep"],
 }
+ORDER = Erasure(user_id=OWNER, username="yourname")
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
+
+
+SIGN_IN = {"UpdateItem": 2, "GetItem": 1, "TransactWriteItems": 1}
+"""The limits of the address and of the account, the user; and all that is written, together."""
 
 
 class LambdaContext:
@@ -57,16 +68,19 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
     """The entry points over tables and a queue of their own; counts their AWS calls."""
     suffix = f"entry-{next(NUMBERS)}"
     dynamodb, sqs, ssm = (client(service, ministack) for service in ("dynamodb", "sqs", "ssm"))
-    parameter = f"/{suffix}/signing-key"
-    ssm.put_parameter(Name=parameter, Type="SecureString", Value=SIGNING_KEY.hex())
+    parameter = f"/{suffix}/signing-keys"
+    ssm.put_parameter(Name=parameter, Type="SecureString", Value=to_text(RING))
     variables = environment(
         TOKEN_ISSUER=suffix,
         USERS_TABLE=create_table(dynamodb, "UsersTable", f"users-{suffix}"),
         JOBS_TABLE=create_table(dynamodb, "JobsTable", f"jobs-{suffix}"),
         LIMITS_TABLE=create_table(dynamodb, "LimitsTable", f"limits-{suffix}"),
+        CREDENTIALS_TABLE=create_table(dynamodb, "CredentialsTable", f"credentials-{suffix}"),
+        AUDIT_TABLE=create_table(dynamodb, "AuditTable", f"audit-{suffix}"),
         IDEMPOTENCY_TABLE=create_table(dynamodb, "IdempotencyTable", f"idempotency-{suffix}"),
         JOBS_QUEUE_URL=create_queue(sqs, f"jobs-{suffix}"),
-        SIGNING_KEY_PARAMETER=parameter,
+        ERASURES_QUEUE_URL=create_queue(sqs, f"erasures-{suffix}", "ErasuresQueue"),
+        SIGNING_KEYS_PARAMETER=parameter,
         AWS_ENDPOINT_URL=ministack,
         AWS_DEFAULT_REGION="us-east-1",
         AWS_ACCESS_KEY_ID="test",
@@ -104,11 +118,11 @@ def call(
 
 def test_a_job_from_registration_to_result_and_what_each_step_costs(calls: CountedCalls) -> None:
     assert call("POST", "/register", CREDENTIALS)[0] == 201
-    assert calls.taken() == {"PutItem": 1}
+    assert calls.taken() == {"UpdateItem": 1, "TransactWriteItems": 1}, "limit; user and event"
     token = call("POST", "/login", CREDENTIALS)[1]["access_token"]
-    assert calls.taken() == {"UpdateItem": 1, "GetItem": 1, "GetParameter": 1}
+    assert calls.taken() == SIGN_IN | {"GetParameter": 1}
     call("POST", "/login", CREDENTIALS)
-    assert calls.taken() == {"UpdateItem": 1, "GetItem": 1}, "the key is read once for the life of a container"
+    assert calls.taken() == SIGN_IN, "the ring is read once in five minutes"
 
     status, job = call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)
     assert status == 202
@@ -154,11 +168,11 @@ def test_what_a_page_of_a_list_costs(calls: CountedCalls) -> None:
     assert calls.taken() == {}
 
 
-def received(batch: int = 10) -> dict[str, Any]:
-    """The event of a batch of messages from the jobs queue."""
+def received(batch: int = 10, *, queue: str = "JOBS_QUEUE_URL") -> dict[str, Any]:
+    """The event of a batch of messages from a queue, the jobs queue if no other."""
     sqs = client("sqs", os.environ["AWS_ENDPOINT_URL"])
     received_messages = sqs.receive_message(
-        QueueUrl=os.environ["JOBS_QUEUE_URL"],
+        QueueUrl=os.environ[queue],
         MaxNumberOfMessages=batch,
         WaitTimeSeconds=5,
         MessageSystemAttributeNames=["SentTimestamp"],
@@ -296,6 +310,26 @@ def test_a_dead_letter_fails_its_job_and_a_redrive_brings_it_back(calls: Counted
     assert call("GET", "/jobs/{job_id}/result", token=token, job_id=job_id)[1] == {"status": "SUCCESS", "result": 14}
 
 
+def test_what_the_end_of_an_account_costs(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    for _ in range(2):
+        call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    calls.taken()
+    assert call("DELETE", "/me", token=token) == (204, None)
+    ended = calls.taken()
+    assert (ended["SendMessage"], ended["DeleteItem"]) == (2, 1), "one order for now, one for a minute later"
+    order = received(queue="ERASURES_QUEUE_URL")
+    assert len(order["Records"]) == 1
+    calls.taken()
+    assert app.erase(order, LambdaContext()) is None
+    assert calls.taken() == {"DeleteItem": 1, "Query": 2, "BatchWriteItem": 1}, "no credentials are left, two jobs are"
+    assert app.erase(order, LambdaContext()) is None
+    assert calls.taken() == {"DeleteItem": 1, "Query": 2}
+    dynamodb = client("dynamodb", os.environ["AWS_ENDPOINT_URL"])
+    for table in ("USERS_TABLE", "CREDENTIALS_TABLE", "JOBS_TABLE"):
+        assert dynamodb.scan(TableName=os.environ[table])["Items"] == []
+
+
 def test_a_message_of_no_job_fails_the_function_where_no_partial_response_was_asked_for(calls: CountedCalls) -> None:
     with pytest.raises(MessagesReturned):
         app.consume(sqs_event("nonsense"), LambdaContext())
@@ -312,16 +346,29 @@ def test_a_message_of_no_job_is_returned_by_id_where_it_was(
     assert calls.taken() == {}
 
 
+@pytest.mark.asvs("7.2.1", "9.1.1", "9.2.1")
 def test_a_token_that_has_expired_or_was_altered_opens_nothing(calls: CountedCalls) -> None:
-    codec = JwtCodec(issuer=os.environ["TOKEN_ISSUER"], key=lambda: SIGNING_KEY)
-    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    an_hour_ago = SystemClock().now() - timedelta(hours=1)
+    then = FixedClock(an_hour_ago)
+    codec = JwtCodec(issuer=os.environ["TOKEN_ISSUER"], keys=FixedKeys(RING, then), clock=then)
+    session = jwt.decode(logged_in(calls), options={"verify_signature": False})
 
-    def token(minutes: int) -> str:
-        return codec.issue(OWNER, token_id="one", at=an_hour_ago, expires_at=an_hour_ago + timedelta(minutes=minutes))
+    def token(ttl_s: int) -> str:
+        claims = AccessClaims(
+            user_id=UserId(session["sub"]),
+            session_id=session["sid"],
+            token_id=session["jti"],
+            issued_at=an_hour_ago,
+            expires_at=an_hour_ago + timedelta(seconds=ttl_s),
+        )
+        return codec.issue(claims)
 
-    assert call("GET", "/jobs", token=token(61))[0] == 200
+    assert call("GET", "/jobs", token=token(3600))[0] == 200
     calls.taken()
-    for bad, detail in [(token(59), "the token has expired; log in again"), (token(61)[:-1], "the token is not one")]:
+    for bad, detail in [
+        (token(3540), "the token has expired; log in again"),
+        (token(3600)[:-1], "the token is not one"),
+    ]:
         for method, resource in JOB_ROUTES:
             status, problem = call(method, resource, {"data": [1], "operation": "square_sum"}, token=bad, job_id="1")
             assert (status, problem["code"]) == (401, "NOT_AUTHENTICATED")
@@ -329,10 +376,41 @@ def test_a_token_that_has_expired_or_was_altered_opens_nothing(calls: CountedCal
     assert calls.taken() == {}
 
 
+def test_a_credential_is_looked_at_once_in_ten_seconds_for_jobs_and_each_time_for_accounts(calls: CountedCalls) -> None:
+    tokens = call("POST", "/login", CREDENTIALS)[1] if call("POST", "/register", CREDENTIALS)[0] == 201 else {}
+    token = tokens["access_token"]
+    calls.taken()
+    assert call("GET", "/jobs", token=token)[0] == 200
+    assert calls.taken() == {"UpdateItem": 1, "Query": 1}, "limit and list; the sign-in was here"
+    app.services.cache_clear()
+    for looks in (1, 0, 0):
+        assert call("GET", "/jobs", token=token)[0] == 200
+        assert calls.taken().get("GetItem", 0) == looks
+    key = call("POST", "/api-keys", {"name": "import", "scopes": ["jobs:read"]}, token=token)[1]["api_key"]
+    assert calls.taken() == {"GetItem": 2, "Query": 1, "TransactWriteItems": 1}, "session and user; keys; all together"
+    assert call("GET", "/jobs", token=key)[0] == 200
+    assert calls.taken() == {"GetItem": 1, "UpdateItem": 1, "Query": 1}, "the key, its use, the list"
+    assert call("GET", "/jobs", token=key)[0] == 200
+    assert calls.taken() == {"Query": 1}
+    for _ in range(2):
+        assert call("GET", "/me", token=token)[0] == 200
+        assert calls.taken() == {"GetItem": 2}, "session and user"
+    refreshed = call("POST", "/token/refresh", {"refresh_token": tokens["refresh_token"]})[1]
+    assert calls.taken() == {"GetItem": 2, "UpdateItem": 1}, "session and user"
+    assert call("POST", "/logout", token=refreshed["access_token"])[0] == 204
+    assert calls.taken() == {"GetItem": 2, "TransactWriteItems": 1}
+    for _ in range(2):
+        assert call("GET", "/jobs", token=token)[0] == 401
+    assert calls.taken() == {"GetItem": 1}, "that it is gone is remembered too"
+
+
 def test_refusals_cost_nothing_or_one_call(calls: CountedCalls) -> None:
     assert call("GET", "/jobs", token="nonsense")[0] == 401
-    assert calls.taken() == {"GetParameter": 1}
-    assert call("GET", "/jobs", token="nonsense")[0] == 401
+    assert calls.taken() == {}
+    for kid in ("made-up", "another"):
+        forged = jwt.encode({}, bytes(32), headers={"typ": "at+jwt", "kid": kid})
+        assert call("GET", "/jobs", token=forged)[0] == 401
+    assert calls.taken() == {"GetParameter": 1}, "and no other within ten seconds"
     assert call("POST", "/register", {"username": "yourname"})[0] == 422
     assert calls.taken() == {}
     call("POST", "/register", CREDENTIALS)
@@ -355,7 +433,8 @@ def test_a_missing_setting_is_a_500_that_names_it_in_the_log(
     assert calls.taken() == {}
 
 
-@pytest.mark.parametrize("entry", ["http", "consume", "dead_letter", "sweep", "redrive"])
+@pytest.mark.asvs("16.2.1")
+@pytest.mark.parametrize("entry", ["http", "consume", "dead_letter", "erase", "sweep", "redrive"])
 def test_every_log_line_names_the_request_or_the_invocation(
     calls: CountedCalls, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, entry: str
 ) -> None:
@@ -365,6 +444,7 @@ def test_every_log_line_names_the_request_or_the_invocation(
         "http": lambda: call("GET", "/jobs", token=token),
         "consume": lambda: app.consume(received(), LambdaContext()),
         "dead_letter": lambda: app.dead_letter(received(), LambdaContext()),
+        "erase": lambda: app.erase(sqs_event(to_body(ORDER)), LambdaContext()),
         "sweep": lambda: app.sweep(SCHEDULED, LambdaContext()),
         "redrive": lambda: app.dead_letter(received(), LambdaContext()) or app.redrive({}, LambdaContext()),
     }
@@ -376,6 +456,30 @@ def test_every_log_line_names_the_request_or_the_invocation(
     names = {line["request_id"] for line in lines if line["logger"].startswith("chalicelib")}
     of_the_request = API_GATEWAY_POST["requestContext"]["requestId"]
     assert names == {of_the_request if entry == "http" else LambdaContext.aws_request_id}
+
+
+def test_the_setting_allows_an_origin_and_a_wrong_one_none(
+    calls: CountedCalls, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin = "https://app.example.com"
+
+    def allowed(setting: str, resource: str) -> tuple[int, str | None]:
+        monkeypatch.setenv("CORS_ALLOWED_ORIGINS", setting)
+        app.allowed_origins.cache_clear()
+        app.services.cache_clear()
+        answer: Any = app.app(api_event("GET", resource, headers={"Origin": origin}), None)
+        return answer["statusCode"], answer["headers"].get("Access-Control-Allow-Origin")
+
+    try:
+        for resource, status in (("/health", 200), ("/jobs", 401)):
+            assert allowed("", resource) == (status, None)
+            assert allowed(origin, resource) == (status, origin)
+        assert allowed("app.example.com", "/health") == (200, None)
+        assert allowed("app.example.com", "/operations") == (500, None)
+    finally:
+        app.allowed_origins.cache_clear()
+    assert "CORS_ALLOWED_ORIGINS must not have app.example.com: an origin is like" in caplog.text
+    assert calls.taken() == {}
 
 
 LOADED_AFTER = """
@@ -415,4 +519,4 @@ def test_a_cold_container_imports_only_what_the_call_needs(
     for resource in ("/health", "/operations", "/openapi.json", "/docs", "/"):
         status, packages = loaded_after(api_event("GET", resource))
         assert status in {200, 302}
-        assert not packages & {"boto3", "passlib", "argon2"}
+        assert not packages & {"boto3", "jwt", "passlib", "argon2"}

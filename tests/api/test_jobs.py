@@ -132,6 +132,7 @@ def test_numbers_pass_through_unchanged(operation: str, data: str, result: str) 
     assert f'"result":{result},' in text
 
 
+@pytest.mark.asvs("8.2.2", "8.4.1")
 @pytest.mark.parametrize(("method", "path"), CALLS)
 def test_another_users_job_is_answered_as_one_that_never_was(method: str, path: str) -> None:
     api = Api()
@@ -243,6 +244,7 @@ def test_a_job_is_cancelled_once_and_can_be_retried_by_hand() -> None:
     assert api.get(f"/jobs/{job_id}/result", token=token).json == {"status": "SUCCESS", "result": 14}
 
 
+@pytest.mark.asvs("2.3.1")
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_finished_job_is_neither_cancelled_nor_retried(change: str) -> None:
     api = Api()
@@ -254,6 +256,7 @@ def test_a_finished_job_is_neither_cancelled_nor_retried(change: str) -> None:
     assert answer.problem["detail"].startswith("the job is SUCCESS; ")
 
 
+@pytest.mark.asvs("2.4.1")
 @pytest.mark.parametrize(("method", "path"), [call for call in CALLS if call[0] != "GET"])
 def test_a_change_counts_as_a_submission(method: str, path: str) -> None:
     api = Api(World(submit_quota=1))
@@ -296,6 +299,20 @@ def test_tags_and_metadata_come_back_wherever_the_job_does() -> None:
     assert api.get("/jobs", token=token, query="tag=blue").json["jobs"] == []
 
 
+@pytest.mark.asvs("1.2.3", "1.1.1")
+@pytest.mark.parametrize("text", ['"}, "job_id": "', "\\", "\\u0041", "</script>", "%41", "&amp;", "\u2028"])
+def test_a_text_that_looks_like_json_or_is_encoded_comes_back_as_it_was(text: str) -> None:
+    api = Api()
+    token = api.logged_in()
+    body = {"data": [1], "operation": "square_sum", "tags": [text], "metadata": {"said": text}}
+    plain = api.post("/jobs", body | {"tags": ["a"], "metadata": {"said": "a"}}, token=token).json
+    answer = api.post("/jobs", body, token=token).json
+    assert answer.keys() == plain.keys()
+    whole = api.get(f"/jobs/{answer['job_id']}", token=token).json
+    assert (whole["tags"], whole["metadata"]) == ([text], {"said": text})
+
+
+@pytest.mark.asvs("2.2.1")
 @pytest.mark.parametrize(
     ("options", "pointer"),
     [
@@ -326,6 +343,7 @@ def test_an_expired_job_is_gone_from_every_call_at_once(method: str, path: str) 
     token = api.logged_in()
     job_id = api.submitted(token)
     api.world.clock.advance(days=30)
+    token = api.signed_in().access
     answer = api.send(method, path.format(job_id=job_id), token=token)
     assert (answer.status, answer.problem["code"]) == (410, "EXPIRED")
     assert answer.problem["detail"] == "this job was kept until 2026-12-23T12:00:00Z"

@@ -23,15 +23,17 @@ STANDING = re.compile(rf"{ITEM};r=(?P<r>{INTEGER})(;t=(?P<t>{INTEGER}))?")
 
 
 def policy(answer: Answer) -> tuple[str, int, int]:
-    """The limit that an answer names: name, quota, window in seconds."""
-    found = POLICY.fullmatch(answer.headers["RateLimit-Policy"])
+    """The last limit that an answer names: name, quota, window in seconds."""
+    *_, last = answer.headers["RateLimit-Policy"].split(", ")
+    found = POLICY.fullmatch(last)
     assert found, answer.headers
     return found["name"], int(found["q"]), int(found["w"])
 
 
 def standing(answer: Answer) -> tuple[str, int, int | None]:
     """How the caller stands with it: name, remaining, seconds until more comes back."""
-    found = STANDING.fullmatch(answer.headers["RateLimit"])
+    *_, last = answer.headers["RateLimit"].split(", ")
+    found = STANDING.fullmatch(last)
     assert found, answer.headers
     return found["name"], int(found["r"]), None if found["t"] is None else int(found["t"])
 
@@ -43,11 +45,14 @@ def send(api: Api, method: str, path: str, token: str | None = None) -> Answer:
 
 
 def test_the_headers_are_those_of_the_draft() -> None:
-    api = Api(World(submit_quota=120, read_quota=1200, sign_in_quota=10))
-    api.post("/register", CREDENTIALS)
+    world = World(submit_quota=120, read_quota=1200, sign_in_quota=100, address_quota=300, registration_quota=20)
+    api = Api(world)
+    answer = api.post("/register", CREDENTIALS)
+    assert answer.headers["RateLimit-Policy"] == '"register";q=20;w=3600'
+    assert answer.headers["RateLimit"] == '"register";r=19;t=4200'
     answer = api.post("/login", CREDENTIALS)
-    assert answer.headers["RateLimit-Policy"] == '"sign-in";q=10;w=60'
-    assert answer.headers["RateLimit"] == '"sign-in";r=9;t=70'
+    assert answer.headers["RateLimit-Policy"] == '"sign-in-address";q=300;w=3600, "sign-in";q=100;w=3600'
+    assert answer.headers["RateLimit"] == '"sign-in-address";r=299;t=4200, "sign-in";r=99;t=4200'
     token = answer.json["access_token"]
     answer = api.post("/jobs", JOB, token=token)
     assert answer.headers["RateLimit-Policy"] == '"submit";q=120;w=60'
@@ -78,6 +83,7 @@ def test_who_is_not_known_has_no_limit(method: str, path: str) -> None:
     assert not {"RateLimit", "RateLimit-Policy"} & set(answer.headers)
 
 
+@pytest.mark.asvs("2.3.2", "2.4.1")
 def test_a_refusal_says_when_to_come_back_and_then_the_call_passes() -> None:
     api = Api(World(submit_quota=1, read_quota=2))
     token = api.logged_in()
@@ -111,7 +117,7 @@ def test_signing_in_is_limited_by_name_whether_or_not_a_user_has_it(is_registere
     assert [answer.status for answer in wrong] == [401, 401, 401, 429]
     assert [standing(answer)[1] for answer in wrong] == [2, 1, 0, 0]
     assert wrong[-1].problem["detail"] == (
-        "the limit sign-in is 3 in any 60 s, and all of them are used; send this again in 70 s"
+        "the limit sign-in is 3 in any 3600 s, and all of them are used; send this again in 4200 s"
     )
     assert api.post("/login", CREDENTIALS).status == 429, "the right password waits too"
     assert api.post("/login", CREDENTIALS | {"username": "bob"}).status == 401
@@ -119,30 +125,39 @@ def test_signing_in_is_limited_by_name_whether_or_not_a_user_has_it(is_registere
     assert api.post("/login", CREDENTIALS).status == (200 if is_registered else 401)
 
 
+@pytest.mark.asvs("14.2.4")
 def test_no_name_is_kept_for_the_limit_of_signing_in() -> None:
     api = Api()
     for name in ("ada", "Ada", "no name#at all" * 100, ""):
         api.post("/login", {"username": name, "password": "nonsense"})
     holders = [holder for holder, _ in api.world.hits.tallies]
-    assert len(holders) == 3
+    assert len(holders) == 4, "three names, and the address"
     assert all(re.fullmatch("[0-9a-f]{64}", holder) for holder in holders)
 
 
-def test_registering_is_not_limited() -> None:
-    api = Api(World(sign_in_quota=1))
-    for number in range(3):
-        answer = api.post("/register", CREDENTIALS | {"username": f"ada-{number}"})
-        assert answer.status == 201
-        assert "RateLimit" not in answer.headers
+def test_registering_is_limited_by_address_and_a_taken_name_counts_too() -> None:
+    api = Api(World(registration_quota=3))
+    names = ["ada", "ada", "bob", "eve"]
+    answers = [api.post("/register", CREDENTIALS | {"username": name}) for name in names]
+    assert [answer.status for answer in answers] == [201, 409, 201, 429]
+    assert [standing(answer)[:2] for answer in answers] == [("register", left) for left in (2, 1, 0, 0)]
+    assert answers[-1].headers["Retry-After"] == "4200"
+    assert len(api.world.users.all()) == 2
+    elsewhere = api.post("/register", CREDENTIALS | {"username": "eve"}, address="203.0.113.9")
+    assert (elsewhere.status, standing(elsewhere)[1]) == (201, 2)
+    api.world.clock.advance(seconds=4200)
+    assert api.post("/register", CREDENTIALS | {"username": "grace"}).status == 201
 
 
-@pytest.mark.parametrize(("method", "path"), [*SUBMISSIONS, ("POST", "/login")])
+@pytest.mark.asvs("16.5.3")
+@pytest.mark.parametrize(("method", "path"), [*SUBMISSIONS, ("POST", "/login"), ("POST", "/register")])
 def test_what_cannot_be_counted_is_not_served(method: str, path: str) -> None:
-    """Nothing is submitted and no password is tried uncounted."""
+    """Nothing is submitted, no password is tried and no account made uncounted."""
     api = Api()
     token = api.logged_in()
     api.world.hits.away = True
-    answer = api.post("/login", CREDENTIALS) if path == "/login" else send(api, method, path, token)
+    is_of_jobs = path.startswith("/jobs")
+    answer = send(api, method, path, token) if is_of_jobs else api.post(path, CREDENTIALS | {"username": "bob"})
     assert answer.status == 503
     assert answer.problem["code"] == "UNAVAILABLE"
     assert int(answer.headers["Retry-After"]) > 0

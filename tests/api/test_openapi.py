@@ -1,6 +1,7 @@
 """The description of the API: a valid document, which says what the service does and no more."""
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -11,9 +12,9 @@ import pytest
 from chalice.app import Response
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from chalicelib.api.call import Call
+from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.forms import JobRequest
+from chalicelib.api.forms import Credentials, JobRequest, NewCredentials
 from chalicelib.api.openapi import document, document_text
 from chalicelib.api.openapi_schemas import Schemas
 from chalicelib.api.possible import FROM_THE_GATEWAY, possible_errors
@@ -21,6 +22,7 @@ from chalicelib.api.problems import PROBLEM_MEDIA_TYPE, Problem
 from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.operations import OperationPolicy
 from chalicelib.operations.registry import TypedOperation
+from tests.api.attempts import name_of, prepared
 from tests.api.client import Api
 from tests.api.description import check, mismatch
 from tests.aws import PROJECT
@@ -42,6 +44,7 @@ def test_it_is_an_openapi_document(described: dict[str, Any]) -> None:
         assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
 
+@pytest.mark.asvs("13.4.5")
 def test_it_has_every_public_endpoint_and_nothing_else(described: dict[str, Any]) -> None:
     public = {(each.method, each.path) for each in ENDPOINTS if each.is_public}
     assert {(method, path) for method, path, _ in operations(described)} == public
@@ -50,6 +53,25 @@ def test_it_has_every_public_endpoint_and_nothing_else(described: dict[str, Any]
     assert len(set(names)) == len(names) == len(public)
     known_tags = {each["name"] for each in described["tags"]}
     assert all(set(operation["tags"]) <= known_tags for *_, operation in operations(described))
+
+
+@pytest.mark.asvs("6.4.2")
+@pytest.mark.parametrize("form", [Credentials, NewCredentials])
+def test_an_account_has_a_name_and_a_password_and_no_hint(form: type[msgspec.Struct]) -> None:
+    assert [each.name for each in msgspec.structs.fields(form)] == ["username", "password"]
+
+
+@pytest.mark.asvs("14.2.1")
+def test_no_secret_has_a_place_in_a_url(described: dict[str, Any]) -> None:
+    assert {each["type"] for each in described["components"]["securitySchemes"].values()} == {"http"}
+    in_urls = [
+        parameter["name"]
+        for *_, operation in operations(described)
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] in {"query", "path"}
+    ]
+    assert in_urls
+    assert [name for name in in_urls if re.search("token|password|secret|authorization|api_?key$", name)] == []
 
 
 @pytest.mark.parametrize("endpoint", [each for each in ENDPOINTS if each.is_public], ids=lambda each: each.summary)
@@ -104,34 +126,29 @@ def test_a_batch_is_described_with_jobs_though_any_json_may_stand_for_one(descri
     assert not mismatch(described, content["schema"], {"jobs": [content["example"]["jobs"][0], None, 7]})
 
 
-def test_what_the_service_answers_is_what_its_description_says(described: dict[str, Any]) -> None:
+SECRETS_OF_ONES_OWN = {"POST /token/refresh": ["refresh_token"], "PUT /me/password": ["current_password"]}
+"""What no example can have."""
+
+
+@pytest.mark.parametrize("endpoint", [each for each in ENDPOINTS if each.is_public], ids=name_of)
+def test_what_the_service_answers_is_what_its_description_says(described: dict[str, Any], endpoint: Endpoint) -> None:
     """Every endpoint is called with its own example; what it needs is there."""
-    api = Api()
-    token = ""
-    checked = 0
-    for method, path, operation in sorted(operations(described), key=lambda each: each[0] == "DELETE"):
-        body = None
-        if "requestBody" in operation:
-            content = operation["requestBody"]["content"][JSON]
-            body = content["example"] if "example" in content else next(iter(content["examples"].values()))["value"]
-        target = path
-        if "{job_id}" in path:
-            target = path.replace("{job_id}", api.submitted(token))
-            if path.endswith("/retry"):
-                api.send("POST", target.replace("/retry", "/cancel"), token=token)
-            elif method == "DELETE":
-                api.send("POST", f"{target}/cancel", token=token)
-        answer = api.send(method, target, body and json.dumps(body), token=token or None)
-        check(described, operation, answer)
-        assert answer.status < 300, f"{method} {path}: {answer.text}"
-        if path == "/login":
-            token = answer.json["access_token"]
-        if method == "GET":
-            again = api.send(method, target, token=token, headers={"If-None-Match": answer.headers["ETag"]})
-            assert again.status == 304
-            check(described, operation, again)
-        checked += 1
-    assert checked == len([each for each in ENDPOINTS if each.is_public])
+    attempt = prepared(endpoint)
+    operation = described["paths"][endpoint.path][endpoint.method.lower()]
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"][JSON]
+        example = content["example"] if "example" in content else next(iter(content["examples"].values()))["value"]
+        attempt.body = example | {name: attempt.body[name] for name in SECRETS_OF_ONES_OWN.get(attempt.name, ())}
+        if endpoint.path == "/login":
+            attempt.api.registered(**example)
+    answer = attempt.send()
+    check(described, operation, answer)
+    assert answer.status < 300, answer.text
+    if endpoint.method == "GET":
+        attempt.headers["If-None-Match"] = answer.headers["ETag"]
+        again = attempt.send()
+        assert again.status == 304
+        check(described, operation, again)
 
 
 @pytest.mark.parametrize(
@@ -238,9 +255,41 @@ def test_calls_with_a_token_say_how_to_get_one(described: dict[str, Any]) -> Non
     scheme = described["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
     assert "POST /login" in scheme["description"]
-    for _, path, operation in operations(described):
-        assert ("security" in operation) is path.startswith("/jobs")
-        assert ("401" in operation["responses"]) is (path.startswith("/jobs") or path == "/login")
+    declared = {(each.method, each.path): each for each in ENDPOINTS}
+    for method, path, operation in operations(described):
+        access = declared[method, path].access
+        assert ("security" in operation) is (access is not Access.ANYONE)
+        tells_who_one_is = path in {"/login", "/token/refresh"}
+        assert ("401" in operation["responses"]) is (access is not Access.ANYONE or tells_who_one_is)
+
+
+def test_calls_for_programs_say_which_scope_an_api_key_needs(described: dict[str, Any]) -> None:
+    scheme = described["components"]["securitySchemes"]["api_key"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert all(word in scheme["description"] for word in ("POST /api-keys", "jobs:read", "jobs:write"))
+    for method, path, operation in operations(described):
+        ways = operation.get("security", [])
+        if path.startswith("/jobs"):
+            assert ways == [{"token": []}, {"api_key": ["jobs:read" if method == "GET" else "jobs:write"]}]
+        else:
+            assert ways in ([], [{"token": []}])
+
+
+def test_the_parts_of_a_path_are_described_by_their_form(described: dict[str, Any]) -> None:
+    for path, name in (("/me/sessions/{session_id}", "session_id"), ("/api-keys/{key_id}", "key_id")):
+        (parameter,) = described["paths"][path]["delete"]["parameters"]
+        assert (parameter["name"], parameter["in"]) == (name, "path")
+        assert not mismatch(described, parameter["schema"], "00000000-0000-4000-9000-000000000006")
+        assert mismatch(described, parameter["schema"], "nonsense")
+    parameter = described["paths"]["/users/{username}"]["patch"]["parameters"][0]
+    for name in ("ada", "ada.l+x@example.com"):
+        assert not mismatch(described, parameter["schema"], name)
+    assert mismatch(described, parameter["schema"], "a b")
+
+
+def test_it_tells_how_to_stay_signed_in(described: dict[str, Any]) -> None:
+    told = described["info"]["description"]
+    assert all(call in told for call in ("POST /login", "POST /token/refresh", "POST /api-keys"))
 
 
 class Point(msgspec.Struct):
@@ -303,6 +352,7 @@ class ThingQuery(msgspec.Struct, forbid_unknown_fields=True):
     old: bool = False
 
 
+@pytest.mark.asvs("13.4.5")
 def test_an_endpoint_is_described_from_its_declaration_alone() -> None:
     def put_thing(_call: Call) -> Response:
         raise NotImplementedError

@@ -59,6 +59,7 @@ def test_the_page_of_all_leads_to_each() -> None:
     assert Page(answer.text).links == [f"/api{kind.path}" for kind in PROBLEM_TYPES.values()]
 
 
+@pytest.mark.asvs("3.2.2")
 @pytest.mark.parametrize("path", ["/problems", "/problems/not-found"])
 def test_a_page_loads_and_runs_nothing(path: str) -> None:
     answer = Api().get(path)
@@ -67,21 +68,24 @@ def test_a_page_loads_and_runs_nothing(path: str) -> None:
     policy = answer.headers["Content-Security-Policy"]
     assert policy.split("; ") == [
         "default-src 'none'",
-        f"style-src 'sha256-{digest}'",
+        "object-src 'none'",
         "base-uri 'none'",
-        "form-action 'none'",
         "frame-ancestors 'none'",
+        "form-action 'none'",
+        f"style-src 'sha256-{digest}'",
     ]
     assert "<script" not in answer.text
     assert "style" not in head + end
 
 
+@pytest.mark.asvs("1.1.2", "1.2.1", "3.2.2")
 def test_names_of_fields_and_headers_are_marked_and_the_rest_is_escaped() -> None:
     answer = Api().get("/problems/rate-limited")
     assert "as <code>Retry-After</code> says" in answer.text
     assert "log-in&#x27;s username" in Api().get("/problems/not-authenticated").text
 
 
+@pytest.mark.asvs("1.3.7")
 @pytest.mark.parametrize("name", ["nonsense", "<script>", "NOT_FOUND", "not_found"])
 def test_a_name_of_no_kind_is_not_found(name: str) -> None:
     answer = Api().get(f"/problems/{name}")

@@ -20,6 +20,7 @@ def job_body(data: str) -> str:
     return f'{{"operation": "square_sum", "data": {data}}}'
 
 
+@pytest.mark.asvs("2.2.1", "2.2.2", "15.3.3", "15.3.5")
 @pytest.mark.parametrize(
     ("body", "status", "pointer", "detail"),
     [
@@ -80,6 +81,7 @@ def test_a_bad_body_is_refused_and_nothing_stored(body: str, status: int, pointe
     assert not api.world.queue.messages
 
 
+@pytest.mark.asvs("1.3.3", "2.3.2")
 @pytest.mark.parametrize("path", ["/jobs", "/register", "/login"])
 def test_a_body_over_the_limit_is_refused_with_both_sizes(path: str) -> None:
     api = Api()
@@ -92,6 +94,7 @@ def test_a_body_over_the_limit_is_refused_with_both_sizes(path: str) -> None:
     assert len(api.world.users.all()) == 1
 
 
+@pytest.mark.asvs("2.3.2")
 def test_data_over_the_limit_is_refused_with_both_sizes() -> None:
     api = Api(World(limits=make_limits(data_max_bytes=10)))
     answer = api.send("POST", "/jobs", job_body("[1,2,3,4,5]"), token=api.logged_in())
@@ -101,6 +104,7 @@ def test_data_over_the_limit_is_refused_with_both_sizes() -> None:
     assert not api.world.jobs.all()
 
 
+@pytest.mark.asvs("3.5.2")
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
 def test_another_content_type_is_refused(content_type: str) -> None:
     api = Api()
@@ -117,6 +121,7 @@ def test_json_is_accepted_however_it_is_declared(content_type: str) -> None:
     assert answer.status == 202
 
 
+@pytest.mark.asvs("1.1.1")
 def test_a_body_that_is_not_even_text_is_refused() -> None:
     api = Api()
     encoded = base64.b64encode(b'{"operation": "\xff\xfe", "data": []}').decode()
@@ -125,12 +130,14 @@ def test_a_body_that_is_not_even_text_is_refused() -> None:
     assert answer.problem["code"] == "MALFORMED_BODY"
 
 
+@pytest.mark.asvs("1.1.1")
 def test_a_body_that_is_no_base64_is_refused() -> None:
     api = Api()
     answer = api.send("POST", "/jobs", "é", token=api.logged_in(), overrides={"isBase64Encoded": True})
     assert (answer.status, answer.problem["code"]) == (400, "MALFORMED_BODY")
 
 
+@pytest.mark.asvs("3.5.1", "7.2.1", "8.2.1", "8.3.1")
 @pytest.mark.parametrize(("method", "path"), ROUTES_OF_JOBS)
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer ", "Basic YWRhOmFkYQ==", "Bearer a b", "nonsense", "Bearer nonsense"]
@@ -154,6 +161,7 @@ def test_the_scheme_may_be_in_any_case_or_missing(scheme: str) -> None:
     assert api.send("GET", "/jobs", headers={"Authorization": scheme + token}).status == 200
 
 
+@pytest.mark.asvs("16.5.2")
 @pytest.mark.parametrize(("method", "path"), ROUTES_OF_JOBS)
 def test_without_its_table_a_job_call_is_503(method: str, path: str) -> None:
     api = Api()
@@ -168,6 +176,7 @@ def test_without_its_table_a_job_call_is_503(method: str, path: str) -> None:
     assert not api.world.queue.messages
 
 
+@pytest.mark.asvs("16.5.2")
 def test_without_the_queue_a_job_is_accepted_all_the_same() -> None:
     """The row is the promise; the sweep sends the message."""
     api = Api()
@@ -177,6 +186,7 @@ def test_without_the_queue_a_job_is_accepted_all_the_same() -> None:
     assert [job.key.job_id for job in api.world.jobs.all()] == [job_id]
 
 
+@pytest.mark.asvs("13.4.2", "16.3.4", "16.5.1")
 def test_a_fault_of_ours_is_a_problem_and_its_cause_in_the_log_under_the_request_id(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +210,7 @@ def test_a_fault_of_ours_is_a_problem_and_its_cause_in_the_log_under_the_request
     assert logged["request_id"] == answer.headers["X-Request-Id"]
 
 
+@pytest.mark.asvs("4.1.1")
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "/jobs"), ("PUT", "/login"), ("GET", "/register")])
 def test_the_frameworks_own_refusals_have_the_same_shape(method: str, path: str) -> None:
     answer = Api().send(method, path)
@@ -208,6 +219,7 @@ def test_the_frameworks_own_refusals_have_the_same_shape(method: str, path: str)
     assert "Allow" in answer.headers
 
 
+@pytest.mark.asvs("16.2.5")
 def test_passwords_and_tokens_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     api = Api()
     with caplog.at_level(logging.DEBUG):
@@ -219,3 +231,31 @@ def test_passwords_and_tokens_stay_out_of_the_log(caplog: pytest.LogCaptureFixtu
     assert len(logged) >= 5, "each request has its line"
     for secret in ("correct horse", "incorrect horse", token):
         assert not [line for line in logged if secret in line]
+
+
+@pytest.mark.asvs("16.2.1", "16.3.2", "16.3.3")
+def test_every_refusal_has_a_line_in_the_log_that_says_what_was_called_and_by_whom(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api = Api(World(sign_in_quota=1))
+    token = api.logged_in()
+    key = api.new_key(token, "jobs:read")["api_key"]
+    (ada,) = api.world.users.all()
+    assert api.log_in("ada", "a wrong password").status == 401
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="chalicelib.api.edge"):
+        api.get("/jobs", token="no-token")
+        api.post("/jobs", {"data": [1], "operation": "square_sum"}, token=key)
+        api.get("/users/ada", token=token)
+        api.post("/jobs", {"data": [1], "operation": "none"}, token=token)
+        api.log_in("ada", "a wrong password")
+        api.get("/health")
+    lines = [record.__dict__ for record in caplog.records if record.name == "chalicelib.api.edge"]
+    assert [(line["method"], line["route"], line["status"], line["user_id"]) for line in lines] == [
+        ("GET", "/jobs", 401, None),
+        ("POST", "/jobs", 403, ada.user_id),
+        ("GET", "/users/{username}", 403, ada.user_id),
+        ("POST", "/jobs", 422, ada.user_id),
+        ("POST", "/login", 429, None),
+        ("GET", "/health", 200, None),
+    ]

@@ -174,6 +174,7 @@ def test_a_json_value_has_one_form(value: Any, form: str) -> None:
     assert canonical(value) == form
 
 
+@pytest.mark.asvs("8.4.1")
 def test_the_key_of_another_route_or_user_is_another_request_or_another_key() -> None:
     api = Caller()
     api.submit(key="monday")
@@ -193,6 +194,7 @@ def test_a_repetition_counts_against_the_limit() -> None:
     assert [api.submit(key="monday").status for _ in range(3)] == [202, 202, 429]
 
 
+@pytest.mark.asvs("1.4.2")
 @pytest.mark.parametrize("depth", [900, 2_000])
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/batch"])
 def test_a_body_that_is_nested_too_deeply_to_compare_is_answered_as_without_a_key(path: str, depth: int) -> None:
@@ -320,6 +322,7 @@ def test_a_batch_that_the_limit_can_never_admit_says_so() -> None:
     assert not api.world.jobs.all()
 
 
+@pytest.mark.asvs("2.3.3", "2.4.1")
 def test_a_batch_without_room_changes_nothing_and_passes_when_it_says() -> None:
     api = Caller(World(submit_quota=5))
     for at_s in (0, 0, 20, 20):

@@ -119,6 +119,7 @@ def test_the_advice_when_to_ask_again_grows_and_ends_with_the_job() -> None:
     api.world.clock.advance(minutes=2)
     assert advice() == "12"
     api.world.clock.advance(hours=3)
+    token = api.signed_in().access
     assert advice() == "60"
     api.send("POST", f"/jobs/{job_id}/cancel", token=token)
     assert advice() is None
@@ -147,6 +148,7 @@ def test_a_read_that_would_say_nothing_new_is_not_repeated(part: str) -> None:
         assert api.send("GET", path, token=token, headers={"If-None-Match": other}).status == 200
 
 
+@pytest.mark.asvs("8.2.2", "8.4.1")
 def test_nobody_learns_from_a_tag_that_another_has_a_job() -> None:
     api = Api()
     path = f"/jobs/{api.submitted(api.logged_in())}"

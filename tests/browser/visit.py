@@ -36,12 +36,18 @@ class BrowserMissing(Exception):
 
 @dataclass(kw_only=True)
 class Visit:
-    """What came of it. ``complaints`` are what the console said, and requests that left the service."""
+    """
+    What came of it.
+
+    ``complaints`` are what the console said, and requests that left the service; ``kept`` is what the browser's stores
+    have at the end, cookies included.
+    """
 
     address: str = ""
     job: Any = None
     result: Any = None
     complaints: list[str] = field(default_factory=list)
+    kept: Any = None
 
 
 def visit(api: str, picture: Path) -> Visit:
@@ -53,6 +59,7 @@ def visit(api: str, picture: Path) -> Visit:
     """
     with _page_of(api) as (page, seen):
         _use(page, seen)
+        seen.kept = page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie]")
         page.screenshot(path=picture)
     return seen
 
@@ -97,9 +104,11 @@ def _use(page: Page, seen: Visit) -> None:
     _answer(_opened(page, "Accounts-register"))
     token = _answer(_opened(page, "Accounts-log_in"))["access_token"]
     page.locator(".auth-wrapper .btn.authorize").click()
-    page.locator(".auth-container input").fill(token)
-    page.locator(".auth-btn-wrapper .authorize").click()
-    page.locator(".auth-btn-wrapper .btn-done").click()
+    # One form for the token of a session, one for an API key.
+    form = page.locator("form", has_text="token (http, Bearer)")
+    form.locator("input").fill(token)
+    form.locator(".authorize").click()
+    form.locator(".btn-done").click()
     submit = _opened(page, "Jobs-submit_job")
     seen.job = json.loads(submit.locator("textarea").input_value())
     job_id = _answer(submit)["job_id"]

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -22,20 +23,37 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.account_ports import (
+    AuditTrail,
+    CredentialRepository,
+    Erasure,
+    ErasureQueue,
+    JobEraser,
+    UserRepository,
+)
+from chalicelib.adapters import erasure_queue
+from chalicelib.adapters.dynamodb.audit import DynamoDBAuditTrail
+from chalicelib.adapters.dynamodb.credentials import DynamoDBCredentialRepository
+from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
+from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
+from chalicelib.adapters.erasure_queue import SqsErasureQueue
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.adapters.system import SystemPause, SystemRandomness
 from chalicelib.domain.jobs import JobKey
-from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions, UserRepository
+from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
 from tests.contract.operation_process import Make
 from tests.dynamodb_local import VERSION as DYNAMODB_LOCAL_VERSION
 from tests.fakes import (
+    InMemoryAuditTrail,
+    InMemoryCredentialRepository,
+    InMemoryErasureQueue,
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
@@ -43,6 +61,7 @@ from tests.fakes import (
     InMemoryUserRepository,
 )
 
+AUDIT_RETENTION = timedelta(days=90)
 STAND_INS = ("moto", "ministack", "dynamodb-local")
 _numbers = count(1)
 _session = boto3.Session()
@@ -68,6 +87,10 @@ class Ports(Protocol):
     @property
     def users(self) -> UserRepository: ...
     @property
+    def credentials(self) -> CredentialRepository: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
     def jobs(self) -> JobRepository: ...
     @property
     def lists(self) -> JobLists: ...
@@ -78,25 +101,42 @@ class Ports(Protocol):
     @property
     def queue(self) -> JobQueue: ...
     def received(self) -> list[JobKey]: ...
+    @property
+    def eraser(self) -> JobEraser: ...
+    @property
+    def erasures(self) -> ErasureQueue: ...
+    def ordered(self) -> list[Erasure]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPorts:
-    users: InMemoryUserRepository = field(default_factory=InMemoryUserRepository)
+    audit: InMemoryAuditTrail = field(default_factory=lambda: InMemoryAuditTrail(AUDIT_RETENTION))
+    credentials: InMemoryCredentialRepository = field(init=False)
+    users: InMemoryUserRepository = field(init=False)
     jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
     limits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
     queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
     submissions: InMemorySubmissions = field(init=False)
+    erasures: InMemoryErasureQueue = field(default_factory=InMemoryErasureQueue)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "credentials", InMemoryCredentialRepository(self.audit))
+        object.__setattr__(self, "users", InMemoryUserRepository(self.credentials, self.audit))
         object.__setattr__(self, "submissions", InMemorySubmissions(self.jobs))
 
     @property
     def lists(self) -> InMemoryJobRepository:
         return self.jobs
 
+    @property
+    def eraser(self) -> InMemoryJobRepository:
+        return self.jobs
+
     def received(self) -> list[JobKey]:
         return list(self.queue.messages)
+
+    def ordered(self) -> list[Erasure]:
+        return [erasure for erasure, _ in self.erasures.orders]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +171,14 @@ class Aws:
         return self._once("users", lambda name: create_table(self.dynamodb, "UsersTable", name))
 
     @property
+    def credentials_table(self) -> str:
+        return self._once("credentials", lambda name: create_table(self.dynamodb, "CredentialsTable", name))
+
+    @property
+    def audit_table(self) -> str:
+        return self._once("audit", lambda name: create_table(self.dynamodb, "AuditTable", name))
+
+    @property
     def jobs_table(self) -> str:
         return self._once("jobs", lambda name: create_table(self.dynamodb, "JobsTable", name))
 
@@ -145,6 +193,10 @@ class Aws:
     @property
     def queue_url(self) -> str:
         return self._once("queue", lambda name: create_queue(self.sqs, name))
+
+    @property
+    def erasures_queue_url(self) -> str:
+        return self._once("erasures", lambda name: create_queue(self.sqs, name, "ErasuresQueue"))
 
     def ports(self, *, dynamodb: Any = None, sqs: Any = None) -> Ports:
         """The ports over these tables, through the given clients or the ordinary ones."""
@@ -162,10 +214,27 @@ class AwsPorts:
     aws: Aws
     dynamodb: Any
     sqs: Any
+    backoff: Backoff = field(default_factory=lambda: Backoff(randomness=SystemRandomness(), pause=SystemPause()))
 
     @property
     def users(self) -> DynamoDBUserRepository:
-        return DynamoDBUserRepository(lambda: self.dynamodb, table=self.aws.users_table)
+        return DynamoDBUserRepository(
+            lambda: self.dynamodb,
+            users_table=self.aws.users_table,
+            credentials_table=self.aws.credentials_table,
+            audit=self.audit,
+            backoff=self.backoff,
+        )
+
+    @property
+    def credentials(self) -> DynamoDBCredentialRepository:
+        return DynamoDBCredentialRepository(
+            lambda: self.dynamodb, table=self.aws.credentials_table, audit=self.audit, backoff=self.backoff
+        )
+
+    @property
+    def audit(self) -> DynamoDBAuditTrail:
+        return DynamoDBAuditTrail(lambda: self.dynamodb, table=self.aws.audit_table, retention=AUDIT_RETENTION)
 
     @property
     def jobs(self) -> DynamoDBJobRepository:
@@ -181,8 +250,7 @@ class AwsPorts:
             lambda: self.dynamodb,
             jobs_table=self.aws.jobs_table,
             idempotency_table=self.aws.idempotency_table,
-            randomness=SystemRandomness(),
-            pause=SystemPause(),
+            backoff=self.backoff,
         )
 
     @property
@@ -193,9 +261,22 @@ class AwsPorts:
     def queue(self) -> SqsJobQueue:
         return SqsJobQueue(lambda: self.sqs, queue_url=self.aws.queue_url)
 
+    @property
+    def eraser(self) -> DynamoDBJobEraser:
+        return DynamoDBJobEraser(lambda: self.dynamodb, table=self.aws.jobs_table, backoff=self.backoff)
+
+    @property
+    def erasures(self) -> SqsErasureQueue:
+        return SqsErasureQueue(lambda: self.sqs, queue_url=self.aws.erasures_queue_url)
+
     def received(self) -> list[JobKey]:
         answer = self.aws.sqs.receive_message(QueueUrl=self.aws.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
         return [from_body(message["Body"]) for message in answer.get("Messages", [])]
+
+    def ordered(self) -> list[Erasure]:
+        url = self.aws.erasures_queue_url
+        answer = self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        return [erasure_queue.from_body(message["Body"]) for message in answer.get("Messages", [])]
 
 
 @contextmanager

@@ -43,6 +43,40 @@ def one_refusal_undoes_all_and_is_told_in_its_place_with_the_item(table: Table) 
     assert names(table) == {"one"}
 
 
+def every_refusal_is_told_in_its_place_with_the_item(table: Table) -> None:
+    table.put(holder={"S": "another"})
+    gone = {
+        "Delete": {"TableName": table.name, "Key": {"id": {"S": "two"}}, "ConditionExpression": "attribute_exists(id)"}
+    }
+    with pytest.raises(ClientError) as cancelled:
+        write(table, gone, put(table, "three"), put(table, "one"))
+    reasons: Any = cancelled.value.response.get("CancellationReasons", [])
+    assert [reason["Code"] for reason in reasons] == ["ConditionalCheckFailed", "None", "ConditionalCheckFailed"]
+    assert [reason.get("Item") for reason in reasons] == [None, None, KEY | {"holder": {"S": "another"}}]
+    assert names(table) == {"one"}
+
+
+def a_check_writes_nothing_and_undoes_all_when_it_is_refused(table: Table) -> None:
+    def check(holder: str) -> Any:
+        return {
+            "ConditionCheck": {
+                "TableName": table.name,
+                "Key": KEY,
+                "ConditionExpression": "holder = :holder",
+                "ExpressionAttributeValues": {":holder": {"S": holder}},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    table.put(holder={"S": "me"})
+    write(table, check("me"), put(table, "two"))
+    with pytest.raises(ClientError) as cancelled:
+        write(table, check("another"), put(table, "three"))
+    reasons: Any = cancelled.value.response.get("CancellationReasons", [])
+    assert reasons[0]["Item"] == table.item() == KEY | {"holder": {"S": "me"}}
+    assert names(table) == {"one", "two"}
+
+
 def a_hundred_actions_are_done_and_no_more(table: Table) -> None:
     write(table, *[put(table, str(number)) for number in range(100)])
     assert len(names(table)) == 100
@@ -71,6 +105,8 @@ def of_rivals_one_is_done(table: Table) -> None:
 
 OF_TRANSACTIONS = [
     Fact(one_refusal_undoes_all_and_is_told_in_its_place_with_the_item),
+    Fact(every_refusal_is_told_in_its_place_with_the_item),
+    Fact(a_check_writes_nothing_and_undoes_all_when_it_is_refused),
     Fact(a_hundred_actions_are_done_and_no_more),
     Fact(the_same_token_does_it_once, not_on={"moto": "forgets the token, and refuses"}),
     Fact(of_rivals_one_is_done, by_chance_on={"moto": "transactions are not atomic"}),

@@ -94,6 +94,21 @@ def test_every_walk_gives_the_jobs_that_match_newest_first_and_once_each(ports: 
         assert walked(ports.lists, wanted, rng.choice([1, 2, 3, 7, 20, 100])) == expected, wanted
 
 
+@pytest.mark.asvs("1.2.4")
+@pytest.mark.parametrize(
+    "text",
+    ["red) OR attribute_exists(job_id", ":tag", "#tag", '" OR "1" = "1', "\x00", "owner#red", "red' OR 'a' = 'a"],
+)
+def test_a_text_that_looks_like_an_expression_is_a_value(ports: Ports, text: str) -> None:
+    jobs = [made(0, tags=("red",)), made(1, tags=(text,)), made(2, operation=text)]
+    put(ports, jobs)
+    put(ports, [made(3, UserId(text), tags=("red",))])
+    assert walked(ports.lists, JobFilter(tag=text), 2) == [jobs[1]]
+    assert walked(ports.lists, JobFilter(operation=text), 2) == [jobs[2]]
+    assert walked(ports.lists, JobFilter(status=JobStatus.PENDING, tag=text), 2) == [jobs[1]]
+    assert [job.key.owner_id for page in pages(ports.lists, JobFilter(), 2, UserId(text)) for job in page] == [text]
+
+
 @pytest.mark.parametrize("ending", [failed, cancelled])
 def test_an_ended_job_is_listed_until_it_is_retried_or_deleted(ports: Ports, ending: Any) -> None:
     """Written by transitions, as it is in life: they keep the index."""

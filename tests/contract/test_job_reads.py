@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.users import UserId
 from tests.contract.conftest import Aws, Ports
@@ -33,7 +34,10 @@ def test_every_read_asks_for_what_was_last_written(aws: Aws) -> None:
     ports.jobs.get(KEY)
     ports.lists.page(OWNER, JobFilter(), limit=1, after=None)
     ports.users.find("ada")
-    assert [each["ConsistentRead"] for each in asked] == [True, True, True]
+    ports.credentials.get(OWNER, CredentialId("one"))
+    ports.credentials.all_of(OWNER)
+    ports.audit.page(OWNER, at=NOON, limit=1, after=None)
+    assert [each["ConsistentRead"] for each in asked] == [True] * 6
 
 
 def test_the_table_forgets_a_job_when_it_expires_and_not_before(aws: Aws) -> None:

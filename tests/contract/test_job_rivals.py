@@ -27,6 +27,7 @@ from tests.factories import KEY, make_claim, make_job
 from tests.fakes import NOON
 
 
+@pytest.mark.asvs("2.3.4")
 def test_of_many_consumers_one_gets_the_job(atomic_ports: Ports) -> None:
     atomic_ports.jobs.add(make_job())
 
@@ -45,6 +46,7 @@ def test_of_many_consumers_one_gets_the_job(atomic_ports: Ports) -> None:
     assert (job.token, job.attempt) == (f"token-{won.index(True)}", 1)
 
 
+@pytest.mark.asvs("2.3.4")
 def test_of_a_finish_a_retry_and_a_cancel_at_once_one_counts(atomic_ports: Ports) -> None:
     atomic_ports.jobs.add(make_job())
     held = atomic_ports.jobs.claim(KEY, make_claim("a"))

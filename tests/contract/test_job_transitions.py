@@ -96,6 +96,7 @@ def test_an_attempt_moves_its_job_on_once(ports: Ports, ending: Ending) -> None:
     assert ports.jobs.get(KEY) == moved
 
 
+@pytest.mark.asvs("2.3.1")
 @pytest.mark.parametrize("ending", [finished, failed, cancelled])
 def test_what_is_final_is_not_claimed(ports: Ports, ending: Ending) -> None:
     ports.jobs.add(make_job())
@@ -129,6 +130,7 @@ def test_a_job_that_is_retried_by_hand_has_a_fresh_set_of_attempts(ports: Ports,
     assert refused_with(ports.jobs.advance, held, finished(held, "zombie")) == again
 
 
+@pytest.mark.asvs("2.3.1")
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_an_attempt_that_was_overtaken_moves_nothing(ports: Ports, ending: Ending) -> None:
     ports.jobs.add(make_job())

@@ -22,6 +22,7 @@ from tests.contract.operation_process import (
 )
 
 
+@pytest.mark.asvs("15.2.2")
 @pytest.mark.parametrize(
     "source",
     [
@@ -79,6 +80,7 @@ def test_what_the_operation_started_ends_with_its_time(process: OperationProcess
     assert os.read(reader, 1) == b""
 
 
+@pytest.mark.asvs("15.2.2")
 def test_too_much_memory_fails_the_attempt_and_the_next_job_has_it_all(process: OperationProcess) -> None:
     pid = run(process, PID)
     failed = failure(process, "import sys; sys.kept = kept = []\nwhile True: kept.append(bytearray(2**20))")

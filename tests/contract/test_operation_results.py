@@ -98,7 +98,8 @@ def test_an_exception_is_a_failed_attempt_with_its_trace_in_the_log(
     logged = json.loads(line)
     assert logged["message"] == "operation raised"
     assert (logged["operation"], logged["job_id"]) == ("script", "the-job")
-    assert "1 / 0" in logged["exception"] or "ZeroDivisionError" in logged["exception"]
+    assert "ZeroDivisionError" in logged["exception"]
+    assert "division by zero" not in logged["exception"], "what it says may be the job's data"
 
 
 def test_the_log_has_the_level_it_is_given(make: Make, capfd: pytest.CaptureFixture[str]) -> None:

@@ -207,6 +207,7 @@ class Rounds:
         self.admitted.append((self._clock.now(), 0))
 
 
+@pytest.mark.asvs("2.3.2", "2.3.4")
 def test_64_containers_at_once_never_admit_one_too_many_in_any_window(atomic_ports: Ports) -> None:
     """On memory over 1,000 windows, else over 20; ``LIMITER_WINDOWS`` says otherwise: 1,000 take five minutes."""
     limit = Limit(name="submit", quota=60, window=LIMIT.window)

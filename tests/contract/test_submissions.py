@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.dynamodb.submissions import TRIES, DynamoDBSubmissions
+from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
+from chalicelib.adapters.dynamodb.transactions import TRIES, Backoff
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job
@@ -202,8 +203,7 @@ def submissions_of(aws: Aws, client: Any, waits: Waits | None = None) -> DynamoD
         lambda: client,
         jobs_table=aws.jobs_table,
         idempotency_table=aws.idempotency_table,
-        randomness=FixedChance(0.5),
-        pause=waits or Waits(),
+        backoff=Backoff(randomness=FixedChance(0.5), pause=waits or Waits()),
     )
 
 

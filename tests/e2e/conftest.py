@@ -3,20 +3,21 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localstack.packaging import package
+from localstack.packaging import lambda_wheels, package
 from tests.aws import PROJECT
 
 AWS_ENDPOINT = re.compile(r"^AWS endpoint (http://.+)$")
@@ -71,6 +72,20 @@ def running(project: Path = PROJECT, /, **environment: str) -> Iterator[Runner]:
         runner.stop()
 
 
+def project_with(folder: Path, operations: Mapping[str, str]) -> Path:
+    """Make ``folder`` a copy of the product with more operations, each given by its name and the code of its module."""
+    for name in (".chalice", "chalicelib", "localstack"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("deployments", "__pycache__"))
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(PROJECT / name, folder)
+    (folder / ".build").mkdir()
+    (folder / ".build" / "wheels").symlink_to(lambda_wheels().parent)
+    head = "'An operation.'\nfrom chalicelib.domain.operations import OperationPolicy, RunningJob\n"
+    for name, code in operations.items():
+        (folder / "chalicelib" / "operations" / f"{name}.py").write_text(head + code)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
     """The product, deployed to an emulator of its own that enforces the functions' policies, and ready."""
@@ -99,19 +114,26 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(
-    api: str, method: str, path: str, *, body: Any = None, text: str | None = None, token: str = ""
+    api: str,
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    text: str | None = None,
+    token: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, Any]:
-    """One request, with ``body`` as JSON or ``text`` as it is; the status and the JSON of the answer."""
+    """One request, with ``body`` as JSON or ``text`` as it is; the status and the answer's JSON, if any."""
     sent = text if body is None else json.dumps(body)
     request = urllib.request.Request(
         api + path,
         method=method,
         data=None if sent is None else sent.encode(),
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(headers or {})},
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
+            return answer.status, json.loads(answer.read() or "null")
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read())

@@ -41,6 +41,7 @@ def browser_or_skip() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+@pytest.mark.asvs("14.3.1", "14.3.3")
 def test_a_person_logs_in_and_runs_the_main_job_on_the_page(api: str, tmp_path: Path) -> None:
     picture = tmp_path / "page.png"
     with browser_or_skip():
@@ -50,6 +51,7 @@ def test_a_person_logs_in_and_runs_the_main_job_on_the_page(api: str, tmp_path: 
     assert seen.result == 14
     assert seen.complaints == [], "what broke the content security policy would be among them"
     assert len(rows(picture)) > 100, "the picture is blank"
+    assert seen.kept == [{}, {}, ""], "the token is gone with the page"
 
 
 def test_below_a_stage_the_page_finds_its_files_and_the_service(aws_endpoint: str) -> None:

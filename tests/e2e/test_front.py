@@ -13,12 +13,15 @@ import pytest
 from werkzeug.serving import BaseWSGIServer
 
 from localstack.front import CONCURRENCY, forward_to, front_server
+from tests.security_headers import check_security
 
 
 def target(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Answer with what was asked."""
     body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])) if environ.get("CONTENT_LENGTH") else b""
     seen = {"method": environ["REQUEST_METHOD"], "uri": environ["RAW_URI"], "body": body.decode()}
+    if environ["RAW_URI"].endswith("/forwarded"):
+        seen["for"] = environ["HTTP_X_FORWARDED_FOR"]
     links = '</api/jobs?cursor=1>; rel="next", </docs>; rel="help"'
     start_response("202 Accepted", [("Location", "/api/jobs/1"), ("Link", links), ("X-Other", "/api/jobs/1")])
     return [json.dumps(seen).encode()]
@@ -62,7 +65,7 @@ def problem(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, str]:
     """Status and code of an answer, which must be a whole problem."""
     status, headers, body = answer
     assert headers["Content-Type"] == "application/problem+json"
-    assert headers["Cache-Control"] == "no-store"
+    check_security(headers)
     given = json.loads(body)
     assert given["status"] == status
     assert given["request_id"] == headers["X-Request-Id"]
@@ -112,6 +115,7 @@ def sent(port: int, request: bytes) -> tuple[int, dict[str, Any]]:
         answer.begin()
         with answer:
             assert answer.headers["Content-Type"] == "application/problem+json"
+            check_security(dict(answer.headers))
             return answer.status, json.loads(answer.read())
 
 
@@ -308,3 +312,10 @@ def test_a_target_that_hangs_is_given_up() -> None:
 def test_what_cannot_be_read_as_a_request_is_a_problem_too(front: int, request_text: bytes) -> None:
     status, given = sent(front, request_text)
     assert (status, given["code"], given["status"]) == (400, "BAD_REQUEST", 400)
+
+
+@pytest.mark.asvs("15.3.4")
+def test_the_emulator_learns_the_address_of_the_connection_whatever_the_caller_says(front: int) -> None:
+    """It is what the emulator takes for the source address, and what limits and the audit trail go by."""
+    for said in ("", "203.0.113.7", "203.0.113.7, 203.0.113.8"):
+        assert json.loads(ask(front, "GET", "/forwarded", None, **{"X-Forwarded-For": said})[2])["for"] == "127.0.0.1"

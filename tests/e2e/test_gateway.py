@@ -11,6 +11,7 @@ import pytest
 from localstack.stack import STAGE, clients, deploy, stack_outputs
 from tests.e2e.conftest import Runner
 from tests.gateway_responses import KINDS
+from tests.security_headers import OF_DATA, POLICY_OF_THE_GATEWAY, check_security
 
 Asked = tuple[int, dict[str, str], bytes]
 
@@ -38,8 +39,9 @@ def address(request: pytest.FixtureRequest, runner: Runner) -> str:
 def problem(answer: Asked) -> dict[str, Any]:
     status, headers, body = answer
     assert headers["content-type"] == "application/problem+json"
-    assert headers["cache-control"] == "no-store"
     given: dict[str, Any] = json.loads(body)
+    is_gateways = given["code"] in {"NO_SUCH_PATH", "REFUSED_BY_GATEWAY", "THROTTLED"}
+    check_security(headers, policy=POLICY_OF_THE_GATEWAY if is_gateways else OF_DATA["Content-Security-Policy"])
     assert given["request_id"] == headers["x-request-id"] != ""
     assert given.get("status", status) == status
     return given
@@ -64,6 +66,7 @@ def test_a_refusal_whose_status_the_gateway_does_not_tell_claims_none(address: s
 def test_the_type_of_a_problem_leads_to_its_page(api: str, path: str) -> None:
     given = problem(ask(api, "GET", path))
     status, headers, page = ask(api, "GET", given["type"])
+    check_security(headers, cache="no-cache", policy=headers["content-security-policy"])
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert f"<h1>{given['title']}</h1>" in page.decode()
 
@@ -78,9 +81,11 @@ def test_another_method_of_a_path_is_not_allowed(api: str, method: str) -> None:
 def test_options_tells_the_methods(api: str) -> None:
     status, headers, body = ask(api, "OPTIONS", "/jobs")
     assert (status, body) == (204, b"")
+    check_security(headers)
     assert set(headers["allow"].split(", ")) >= {"GET", "HEAD", "POST", "OPTIONS"}
 
 
+@pytest.mark.asvs("13.4.4")
 @pytest.mark.parametrize("method", ["TRACE", "BREW"])
 def test_a_method_that_api_gateway_does_not_know_is_a_problem(api: str, method: str) -> None:
     assert problem(ask(api, method, "/health"))["code"] == "NO_SUCH_PATH"

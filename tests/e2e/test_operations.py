@@ -1,15 +1,13 @@
 """Operations that fail, hang or crash, in a deployment that has some: what the consumer makes of them as a Lambda."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from localstack.packaging import lambda_wheels
-from tests.aws import PROJECT, client
-from tests.e2e.conftest import Runner, call, finished, logged_in, running
+from tests.aws import client
+from tests.e2e.conftest import Runner, call, finished, logged_in, project_with, running
 
 OPERATIONS = {
     "second_try": """
@@ -53,17 +51,7 @@ def listens(data: None, job: RunningJob) -> int:
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     """A copy of the product with more operations, deployed."""
-    project = tmp_path_factory.mktemp("project")
-    for name in (".chalice", "chalicelib", "localstack"):
-        shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("deployments", "__pycache__"))
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(PROJECT / name, project)
-    (project / ".build").mkdir()
-    (project / ".build" / "wheels").symlink_to(lambda_wheels().parent)
-    head = "'An operation.'\nfrom chalicelib.domain.operations import OperationPolicy, RunningJob\n"
-    for name, code in OPERATIONS.items():
-        (project / "chalicelib" / "operations" / f"{name}.py").write_text(head + code)
-    with running(project) as runner:
+    with running(project_with(tmp_path_factory.mktemp("project"), OPERATIONS)) as runner:
         yield runner
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from chalicelib import operations
+from chalicelib.adapters import common_passwords
 from chalicelib.config import Settings
 from chalicelib.domain.operations import ATTEMPTS_MAX
 from localstack import packaging
@@ -33,6 +34,7 @@ from tests.aws import PROJECT
 from tests.deployment import CONFIG, environment
 
 PACKAGE_MAX_BYTES = 5_000_000
+COMMON_PASSWORDS_MAX_BYTES = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,13 @@ def test_the_zip_has_what_the_apis_page_needs_of_swagger_ui_and_its_licence(pack
         assert b"Apache License" in deployed.read("swagger_ui/LICENSE")
 
 
+def test_the_zip_has_the_common_passwords_and_their_licences_in_little_room(packaged: Path) -> None:
+    with zipfile.ZipFile(packaged / ZIP_NAME) as deployed:
+        assert deployed.read("chalicelib/adapters/common_passwords.txt") == common_passwords.LIST.read_bytes()
+        assert "chalicelib/adapters/common_passwords.NOTICE.txt" in deployed.namelist()
+        assert deployed.getinfo("chalicelib/adapters/common_passwords.txt").compress_size < COMMON_PASSWORDS_MAX_BYTES
+
+
 def test_files_of_swagger_ui_are_written_when_they_differ(tmp_path: Path) -> None:
     packaging.vendor_swagger_ui(tmp_path)
     folder = tmp_path / packaging.VENDORED
@@ -157,6 +166,7 @@ def test_lambda_enters_the_handlers_there_are(template: dict[str, Any]) -> None:
         "APIHandler": "app.app",
         "Consume": "app.consume",
         "DeadLetter": "app.dead_letter",
+        "Erase": "app.erase",
         "Sweep": "app.sweep",
         "Redrive": "app.redrive",
     }
@@ -190,6 +200,8 @@ def changed(template: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 CONSUME_MAPPING = "Consume.Events.ConsumeSqsEventSource.Properties"
 DEAD_LETTER_MAPPING = "DeadLetter.Events.DeadLetterSqsEventSource.Properties"
+ERASE_MAPPING = "Erase.Events.EraseSqsEventSource.Properties"
+ERASURES_URL = "Erase.Environment.Variables.ERASURES_QUEUE_URL"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +212,7 @@ DEAD_LETTER_MAPPING = "DeadLetter.Events.DeadLetterSqsEventSource.Properties"
         (
             "Redrive.Environment.Variables",
             {},
-            "environment of Redrive is not right: ACCESS_TOKEN_TTL_S is not set; SUB",
+            "environment of Redrive is not right: ACCESS_TOKEN_TTL_S is not set; SES",
         ),
         ("JobsQueue.VisibilityTimeout", 539, "of JobsQueue must be at least 540, 6 times .* of Consume, not 539"),
         ("JobsDeadLetterQueue.VisibilityTimeout", 359, "of JobsDeadLetterQueue must be at least 360, .* of DeadLetter"),
@@ -209,6 +221,16 @@ DEAD_LETTER_MAPPING = "DeadLetter.Events.DeadLetterSqsEventSource.Properties"
         (f"{CONSUME_MAPPING}.FunctionResponseTypes", [], "Consume has PARTIAL_BATCH_RESPONSES, but its mapping lacks"),
         (f"{DEAD_LETTER_MAPPING}.FunctionResponseTypes", None, "DeadLetter has PARTIAL_BATCH_RESPONSES, but its mapp"),
         (f"{DEAD_LETTER_MAPPING}.BatchSize", 2, "the BatchSize of DeadLetter must be 1"),
+        ("ErasuresQueue.VisibilityTimeout", 359, "of ErasuresQueue must be at least 360, 6 times .* of Erase, not 359"),
+        ("Erase.Environment.Variables.PARTIAL_BATCH_RESPONSES", "false", "mapping of Erase has FunctionResponseTypes"),
+        (f"{ERASE_MAPPING}.FunctionResponseTypes", [], "Erase has PARTIAL_BATCH_RESPONSES, but its mapping lacks"),
+        (f"{ERASE_MAPPING}.BatchSize", 2, "the BatchSize of Erase must be 1"),
+        (
+            ERASURES_URL,
+            {"Ref": "JobsQueue"},
+            "queue of Erase must be that of ERASURES_QUEUE_URL, .*, not ErasuresQueue",
+        ),
+        ("Erase.Events", {}, "the queue of Erase must be that of ERASURES_QUEUE_URL, .*, not none"),
         (f"{CONSUME_MAPPING}.Queue", {"Fn::Sub": "arn:aws:sqs:::jobs"}, "the queue of Consume must be one of"),
         ("Sweep.Events.SweepEvent.Properties.Schedule", "rate(5 minutes)", r"be rate\(1 minute\), not rate\(5 minut"),
         ("Sweep.Events", {}, r"schedule of sweep must be rate\(1 minute\), not none"),
@@ -226,7 +248,12 @@ def test_a_function_that_is_not_there_is_said(template: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mapping", "queue", "batch"), [(CONSUME_MAPPING, "JobsQueue", 5), (DEAD_LETTER_MAPPING, "JobsDeadLetterQueue", 1)]
+    ("mapping", "queue", "batch"),
+    [
+        (CONSUME_MAPPING, "JobsQueue", 5),
+        (DEAD_LETTER_MAPPING, "JobsDeadLetterQueue", 1),
+        (ERASE_MAPPING, "ErasuresQueue", 1),
+    ],
 )
 def test_each_queue_drives_its_function_which_tells_the_messages_that_failed(
     template: dict[str, Any], mapping: str, queue: str, batch: int
@@ -248,9 +275,23 @@ def test_without_the_merged_template_the_consumer_deletes_what_is_done_and_raise
     assert not Settings.from_env(environment()).partial_batch_responses
 
 
-def test_a_backlog_leaves_the_api_its_share_of_the_accounts_concurrency(template: dict[str, Any]) -> None:
-    (source,) = properties(template, "Consume")["Events"].values()
-    assert source["Properties"]["ScalingConfig"] == {"MaximumConcurrency": 10}
+@pytest.mark.asvs("15.2.2")
+@pytest.mark.parametrize(("function", "most"), [("Consume", 10), ("DeadLetter", 2), ("Erase", 2)])
+def test_a_backlog_leaves_the_api_its_share_of_the_accounts_concurrency(
+    template: dict[str, Any], function: str, most: int
+) -> None:
+    (source,) = properties(template, function)["Events"].values()
+    assert source["Properties"]["ScalingConfig"] == {"MaximumConcurrency": most}
+
+
+def test_functions_whose_messages_cause_messages_are_not_taken_for_a_runaway_loop(template: dict[str, Any]) -> None:
+    """After 16 rounds Lambda would stop them; `docs/adr/0003` says what ends the rounds."""
+    functions = {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert {name for name, each in functions.items() if each.get("RecursiveLoop") == "Allow"} == {"Consume", "Erase"}
 
 
 def test_what_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
@@ -261,12 +302,22 @@ def test_what_cannot_be_delivered_is_kept(template: dict[str, Any]) -> None:
     assert kept_s > properties(template, "JobsQueue")["MessageRetentionPeriod"]
 
 
-@pytest.mark.parametrize("function", ["APIHandler", "Consume", "DeadLetter", "Sweep", "Redrive"])
+def test_an_order_to_erase_outlasts_an_outage_and_is_then_kept_for_a_person(template: dict[str, Any]) -> None:
+    queue = properties(template, "ErasuresQueue")
+    redrive = queue["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["ErasuresDeadLetterQueue", "Arn"]}
+    tried_s = redrive["maxReceiveCount"] * queue["VisibilityTimeout"]
+    assert 12 * 3600 <= tried_s < queue["MessageRetentionPeriod"], "it must not expire while it is still tried"
+    kept_s = properties(template, "ErasuresDeadLetterQueue")["MessageRetentionPeriod"]
+    assert kept_s == 14 * 24 * 3600, "as long as SQS keeps anything, from the sending on"
+
+
+@pytest.mark.parametrize("function", ["APIHandler", "Consume", "DeadLetter", "Erase", "Sweep", "Redrive"])
 def test_every_setting_is_set_and_none_besides(template: dict[str, Any], function: str) -> None:
     own = properties(template, function)["Environment"]["Variables"]
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     needed = {field.name.upper() for field in fields(Settings)} | {"LOG_LEVEL"}
-    if function not in {"Consume", "DeadLetter"}:
+    if function not in {"Consume", "DeadLetter", "Erase"}:
         needed -= {"PARTIAL_BATCH_RESPONSES"}
     assert set(own) | set(shared) == needed
 
@@ -289,8 +340,19 @@ DEAD_OR_DUE = {
 
 REACHES = {
     "ApiHandlerRole": {
+        ("dynamodb:ConditionCheckItem", "UsersTable"),
+        ("dynamodb:DeleteItem", "UsersTable"),
         ("dynamodb:GetItem", "UsersTable"),
         ("dynamodb:PutItem", "UsersTable"),
+        ("dynamodb:UpdateItem", "UsersTable"),
+        ("dynamodb:BatchWriteItem", "CredentialsTable"),
+        ("dynamodb:DeleteItem", "CredentialsTable"),
+        ("dynamodb:GetItem", "CredentialsTable"),
+        ("dynamodb:PutItem", "CredentialsTable"),
+        ("dynamodb:Query", "CredentialsTable"),
+        ("dynamodb:UpdateItem", "CredentialsTable"),
+        ("dynamodb:PutItem", "AuditTable"),
+        ("dynamodb:Query", "AuditTable"),
         ("dynamodb:GetItem", "JobsTable"),
         ("dynamodb:PutItem", "JobsTable"),
         ("dynamodb:Query", "JobsTable"),
@@ -302,9 +364,8 @@ REACHES = {
         ("dynamodb:GetItem", "IdempotencyTable"),
         ("dynamodb:PutItem", "IdempotencyTable"),
         ("sqs:SendMessage", "JobsQueue"),
-        # To AWS this is the same permission; MiniStack asks for it by its own name.
-        ("sqs:SendMessageBatch", "JobsQueue"),
-        ("ssm:GetParameter", "signing-key"),
+        ("sqs:SendMessage", "ErasuresQueue"),
+        ("ssm:GetParameter", "signing-keys"),
     },
     "ConsumeRole": {
         ("dynamodb:GetItem", "JobsTable"),
@@ -321,51 +382,81 @@ REACHES = {
         ("sqs:DeleteMessage", "JobsDeadLetterQueue"),
         ("sqs:GetQueueAttributes", "JobsDeadLetterQueue"),
     },
+    "EraseRole": {
+        ("dynamodb:DeleteItem", "UsersTable"),
+        ("dynamodb:Query", "CredentialsTable"),
+        ("dynamodb:BatchWriteItem", "CredentialsTable"),
+        ("dynamodb:Query", "JobsTable"),
+        ("dynamodb:BatchWriteItem", "JobsTable"),
+        ("sqs:ReceiveMessage", "ErasuresQueue"),
+        ("sqs:DeleteMessage", "ErasuresQueue"),
+        ("sqs:GetQueueAttributes", "ErasuresQueue"),
+        ("sqs:SendMessage", "ErasuresQueue"),
+    },
     "SweepRole": DEAD_OR_DUE,
     "RedriveRole": DEAD_OR_DUE,
 }
 """What each function may do to what. That it is enough, the running stack shows: there the emulator enforces it."""
 
 
-RESOURCE = re.compile(
-    r'"(\w+)", "Arn"|\$\{(\w+)\.Arn\}(/index/\w+)|(signing-key|log-group:/aws/lambda/\$\{AWS::StackName\}-\*)'
-)
+RESOURCE = re.compile(r'"(\w+)", "Arn"|\$\{(\w+)\.Arn\}(/index/\w+)|(signing-keys|log-group:/aws/lambda/.+)"')
 """The part of a statement's resource that names it."""
 
+LOGS = {
+    role: {(f"logs:{action}", group) for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")}
+    for role, group in {
+        "ApiHandlerRole": "log-group:/aws/lambda/${AWS::StackName}-APIHandler-*",
+        "ConsumeRole": "log-group:/aws/lambda/${AWS::StackName}-Consume-*",
+        "DeadLetterRole": "log-group:/aws/lambda/${AWS::StackName}-DeadLetter-*",
+        "EraseRole": "log-group:/aws/lambda/${AWS::StackName}-Erase-*",
+        "SweepRole": "log-group:/aws/lambda/${AWS::StackName}-Sweep-*",
+        "RedriveRole": "log-group:/aws/lambda/${AWS::StackName}-Redrive-*",
+    }.items()
+}
+"""
+Each function writes its own log and no other's. Only here is a resource open at its end: CloudFormation ends the name
+of a function, which is that of its log group, with characters that are not known before, and streams follow
+(docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html).
+"""
 
+
+@pytest.mark.asvs("13.2.1", "13.2.2", "13.3.2", "16.4.2", "16.4.3")
 def test_each_function_may_do_what_it_needs_and_no_more(template: dict[str, Any]) -> None:
     reaches: dict[str, set[tuple[str, str]]] = {}
     for role, statement in policies(template):
+        assert set(statement) == {"Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
-        resource = json.dumps(statement["Resource"])
-        # All log groups of the stack: a group's name carries an id that is not known before.
-        assert "*" not in resource.replace("-*", ""), resource
-        (named,) = RESOURCE.findall(resource)
+        (named,) = RESOURCE.findall(json.dumps(statement["Resource"]))
         for action in statement["Action"]:
-            assert "*" not in action
             reaches.setdefault(role, set()).add((action, "".join(named)))
-    logs = "log-group:/aws/lambda/${AWS::StackName}-*"
-    for may in reaches.values():
-        may -= {(f"logs:{action}", logs) for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")}
-    assert reaches == REACHES
+    assert reaches == {role: may | LOGS[role] for role, may in REACHES.items()}
 
 
 def test_every_aws_call_in_the_code_is_allowed() -> None:
     code = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
     called = {name.title().replace("_", "") for name in re.findall(r"client\.(\w+)\(", code)}
     allowed = {action.partition(":")[2] for may in REACHES.values() for action, _ in may}
-    # AWS allows the one by the other; receiving and asking are the mapping's calls.
-    by = {"DeleteMessageBatch": "DeleteMessage", "TransactWriteItems": "PutItem"}
+    # AWS allows the one by the other; receiving and asking are the mapping's calls, a check is a part of a transaction.
+    by = {"DeleteMessageBatch": "DeleteMessage", "SendMessageBatch": "SendMessage", "TransactWriteItems": "PutItem"}
     called = {by.get(name, name) for name in called}
-    assert called == allowed - {"ReceiveMessage", "GetQueueAttributes"}
+    assert called == allowed - {"ReceiveMessage", "GetQueueAttributes", "ConditionCheckItem"}
 
 
+@pytest.mark.asvs("13.3.1")
 def test_nothing_secret_is_in_the_template(packaged: Path) -> None:
     text = (packaged / TEMPLATE_NAME).read_text()
-    assert not re.findall(r"(?i)(secret|password)[\"']?\s*:", text)
-    assert "signing-key" in text, "the name of the parameter, never its value"
+    # But for paths of the API, such as /me/password.
+    assert not re.findall(r"(?i)(?<!/)(secret|password)[\"']?\s*:", text)
+    assert "signing-keys" in text, "the name of the parameter, never its value"
 
 
+@pytest.mark.asvs("14.2.2")
+def test_api_gateway_keeps_no_answer(packaged: Path) -> None:
+    text = (packaged / TEMPLATE_NAME).read_text()
+    assert not re.findall(r"CacheCluster|CachingEnabled|CacheTtl|cacheKeyParameters", text)
+
+
+@pytest.mark.asvs("13.4.1", "15.2.3")
 def test_the_zip_holds_every_dependency_and_is_small(packaged: Path) -> None:
     """Chalice only warns when it finds no wheel."""
     with zipfile.ZipFile(packaged / ZIP_NAME) as content:

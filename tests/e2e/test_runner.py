@@ -13,7 +13,7 @@ import pytest
 
 from localstack.emulator import EmulatorError, running_emulator
 from localstack.packaging import TEMPLATE_NAME
-from localstack.run import change_settings
+from localstack.run import RunError, change_settings
 from tests.aws import nowhere
 from tests.e2e.conftest import Runner, call, logged_in
 
@@ -52,6 +52,27 @@ def test_settings_can_be_changed_by_the_environment(packaged: Path, tmp_path: Pa
             variables = resource["Properties"]["Environment"]["Variables"]
             was = before["Resources"][name]["Properties"]["Environment"]["Variables"]
             assert variables == was | {"SUBMITS_PER_MINUTE": "7"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "fault"),
+    [
+        ("ACCESS_TOKEN_TTL_S", "99999", "ACCESS_TOKEN_TTL_S may be at most 3600, not 99999"),
+        ("PASSWORD_MEMORY_KIB", "8", "PASSWORD_MEMORY_KIB and PASSWORD_PASSES must be at least one of"),
+        ("CORS_ALLOWED_ORIGINS", "https://App.example.com/", "CORS_ALLOWED_ORIGINS must not have https://App"),
+    ],
+)
+def test_a_setting_that_no_function_could_serve_with_is_refused(
+    packaged: Path, tmp_path: Path, setting: str, value: str, fault: str
+) -> None:
+    rendered = tmp_path / TEMPLATE_NAME
+    rendered.write_text((packaged / TEMPLATE_NAME).read_text())
+    with pytest.raises(RunError, match=fault):
+        change_settings(rendered, {setting: value})
+
+
+def test_a_wrong_setting_is_said_before_anything_is_served() -> None:
+    assert "ACCESS_TOKEN_TTL_S may be at most 3600, not 99999" in refusal(ACCESS_TOKEN_TTL_S="99999")
 
 
 def test_aws_itself_is_not_touched() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import urljoin
 
+import pytest
+
 from tests.aws import PROJECT, nowhere
 from tests.e2e.conftest import Finished, call, finished, logged_in, program, shell
 
@@ -88,6 +90,7 @@ def test_the_location_of_a_job_is_where_it_is_read(api: str) -> None:
         assert call(location, "GET", "", token=token)[1]["job_id"] == job["job_id"]
 
 
+@pytest.mark.asvs("8.2.2")
 def test_another_users_job_is_not_found(api: str) -> None:
     ada, bob = logged_in(api, "ada"), logged_in(api, "bob")
     _, job = call(api, "POST", "/jobs", body={"data": [2], "operation": "square_sum"}, token=ada)
@@ -118,6 +121,7 @@ def test_paths_work_with_and_without_the_trailing_slash(api: str) -> None:
         assert call(api, "POST", f"{job_path}/{path}", token=token)[0] == 409, "it has succeeded"
 
 
+@pytest.mark.asvs("2.3.4")
 def test_of_two_who_register_at_once_one_wins(api: str) -> None:
     bodies = [{"username": name, "password": "yourpassword"} for name in ("twin", "TWIN", "Twin", "twiN")]
     with ThreadPoolExecutor(len(bodies)) as pool:

@@ -23,8 +23,13 @@ def api_event(
     headers: Mapping[str, str] | None = None,
     path_parameters: Mapping[str, str] | None = None,
     query: str = "",
+    address: str | None = None,
 ) -> dict[str, Any]:
-    """The event of one request; ``resource`` is the route's template."""
+    """
+    The event of one request; ``resource`` is the route's template.
+
+    ``address`` is where API Gateway saw it come from; without one it is that of the recorded request.
+    """
     event: dict[str, Any] = copy.deepcopy(API_GATEWAY_POST)
     path = resource.format(**path_parameters or {})
     pairs = parse_qsl(query, keep_blank_values=True)
@@ -42,6 +47,8 @@ def api_event(
         or None,
     }
     event["requestContext"] |= {"httpMethod": method, "resourcePath": resource, "path": f"/api{path}"}
+    if address is not None:
+        event["requestContext"]["identity"]["sourceIp"] = address
     return event
 
 

@@ -8,6 +8,8 @@ import ast
 import functools
 import hashlib
 import json
+import os
+import secrets
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,9 +17,29 @@ from typing import Any
 
 import schemathesis
 
+from chalicelib.adapters.common_passwords import CommonPasswords
+from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.users import PASSWORD_MIN_CHARACTERS, checked_password
+from localstack.demo import call
+
 PARSING = threading.Lock()
 
+COMMON = CommonPasswords()
+
 FILTERS = {"status", "operation", "created_after", "created_before", "tag"}
+
+ENDS_SESSIONS = {
+    ("POST", "/logout"),
+    ("POST", "/logout/all"),
+    ("PUT", "/me/password"),
+    ("DELETE", "/me"),
+    ("DELETE", "/me/sessions/{session_id}"),
+}
+"""
+After these the fuzzer's own token may hold no more.
+
+The last is one for the id ``..``, which makes its path that of the one before.
+"""
 
 cursors: dict[str, str] = {}
 """The last ``next_cursor`` of the unfiltered list, by the ``Authorization`` it was given to."""
@@ -42,10 +64,19 @@ ast.parse = one_at_a_time(ast.parse)
 
 @schemathesis.hook
 def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any], _kwargs: dict[str, Any]) -> None:
-    """Change what is valid to the schema and not to the service."""
+    """Change what is valid to the schema and not to the service, and who does what cannot be undone."""
+    # Of a wrong length speaks whoever carries the request, before any service is asked.
+    case.headers.pop("Content-Length", None)
+    account = _new_account(case) if (case.method, case.path) in ENDS_SESSIONS else None
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     _query(case)
+    body: Any = case.body
+    if case.path == "/register":
+        _password(body, "password", username=body["username"])
+    if case.path == "/me/password" and account is not None:
+        body["current_password"] = account["password"]
+        _password(body, "new_password", username=account["username"])
     for job in _jobs(case.body):
         if isinstance(job.get("run_at"), str):
             job["run_at"] = _soon(job["run_at"])
@@ -66,6 +97,27 @@ def _query(case: schemathesis.Case[Any]) -> None:
             for name in FILTERS & set(case.query):
                 del case.query[name]
             case.query["cursor"] = known
+
+
+def _new_account(case: schemathesis.Case[Any]) -> dict[str, str] | None:
+    """Have a request that the fuzzer would send as itself sent by somebody new, whom nobody misses; who it is."""
+    if case.headers.get("Authorization") != f"Bearer {os.environ['TOKEN']}":
+        return None
+    account = {"username": f"fuzz-{secrets.token_hex(6)}", "password": secrets.token_urlsafe(16)}
+    call(os.environ["API"], "POST", "/register", account)
+    case.headers["Authorization"] = f"Bearer {call(os.environ['API'], 'POST', '/login', account)['access_token']}"
+    return account
+
+
+def _password(body: Any, name: str, *, username: str) -> None:
+    """No schema tells which passwords are easily guessed; one that is gives way to another of at most its length."""
+    try:
+        checked_password(body[name], username=username, is_common=COMMON.contains)
+    except InvalidInput:
+        length = max(PASSWORD_MIN_CHARACTERS, len(body[name]))
+        digest = _digest(body[name], username)[:length]
+        # Of letters that no username has.
+        body[name] = "".join(chr(0x2801 + int(digit, 16)) for digit in digest)
 
 
 def _headers(case: schemathesis.Case[Any]) -> None:

@@ -1,3 +1,7 @@
+import hmac
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 
@@ -5,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.cursors import CURSOR_CHARACTERS, HmacCursorSeal
+from chalicelib.adapters.cursors import CURSOR_CHARACTERS, ID_BYTES, PURPOSE, SEAL_BYTES, HmacCursorSeal
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import JobId, JobStatus
+from chalicelib.domain.signing_keys import SigningKey
 from chalicelib.domain.users import UserId
-from tests.factories import KEY, OWNER
-from tests.fakes import NOON
+from tests.factories import KEY, OWNER, make_ring
+from tests.fakes import NOON, FixedClock, FixedKeys
 
-KEY_BYTES = bytes(range(32))
-SEAL = HmacCursorSeal(lambda: KEY_BYTES)
+RING = make_ring()
+SEAL = HmacCursorSeal(FixedKeys(RING, FixedClock()))
 FILTER = JobFilter(status=JobStatus.FAILED, operation="cube_sum", created_after=NOON, created_before=NOON, tag="blue")
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -85,10 +90,12 @@ def test_a_cursor_is_good_for_its_own_list_only(other: JobFilter) -> None:
     assert opened(sealed(other), other) == KEY.job_id
 
 
+@pytest.mark.asvs("8.2.2", "8.4.1")
 def test_a_cursor_is_good_for_its_own_user_only() -> None:
     assert opened(sealed(), owner_id=UserId("another")) is None
 
 
+@pytest.mark.asvs("1.1.2")
 def test_no_text_of_a_filter_can_pass_for_two() -> None:
     split = [JobFilter(operation='a", "b', tag="c"), JobFilter(operation="a", tag='b", "c'), JobFilter(operation="a")]
     assert len({sealed(each)[-27:] for each in split}) == len(split)
@@ -101,20 +108,40 @@ def test_the_same_instant_in_another_zone_is_the_same_list() -> None:
 
 
 def test_a_cursor_of_another_key_is_not_opened() -> None:
-    other = HmacCursorSeal(lambda: bytes(32))
+    other = HmacCursorSeal(FixedKeys(make_ring(secret=bytes(32)), FixedClock()))
     assert opened(other.sealed(KEY.job_id, owner_id=OWNER, wanted=FILTER)) is None
 
 
-def test_the_key_is_asked_for_once_and_not_before_it_is_needed() -> None:
-    asked: list[bytes] = []
+def test_a_rotation_breaks_no_list_that_is_being_paged() -> None:
+    clock = FixedClock()
+    seal = HmacCursorSeal(FixedKeys(RING.rotated(kid="second", secret=bytes(32), at=NOON), clock))
+    before = seal.sealed(KEY.job_id, owner_id=OWNER, wanted=FILTER)
+    assert before == sealed(), "the old key seals until the new one signs"
+    clock.advance(minutes=6)
+    after = seal.sealed(KEY.job_id, owner_id=OWNER, wanted=FILTER)
+    assert after != before
+    for cursor in (before, after):
+        assert seal.opened(cursor, owner_id=OWNER, wanted=FILTER) == KEY.job_id
+    clock.advance(hours=2)
+    assert seal.opened(before, owner_id=OWNER, wanted=FILTER) is None, "the old key verifies no more"
+    assert seal.opened(after, owner_id=OWNER, wanted=FILTER) == KEY.job_id
 
-    def key() -> bytes:
-        asked.append(KEY_BYTES)
-        return KEY_BYTES
 
-    seal = HmacCursorSeal(key)
+@pytest.mark.asvs("11.6.1")
+def test_a_cursor_is_sealed_by_a_key_that_signs_nothing_else() -> None:
+    tokens_key = RING.keys[0].secret
+    after, seal = urlsafe_b64decode(sealed())[:ID_BYTES], urlsafe_b64decode(sealed())[ID_BYTES:]
+    bound_to = [OWNER, FILTER.status, FILTER.operation, FILTER.ids.first, FILTER.ids.last, FILTER.tag]
+    signed = after + json.dumps(bound_to).encode()
+    own = hmac.digest(tokens_key, PURPOSE, "sha256")
+    assert seal == hmac.digest(own, signed, "sha256")[:SEAL_BYTES]
+    assert seal != hmac.digest(tokens_key, signed, "sha256")[:SEAL_BYTES]
+
+
+def test_no_key_is_asked_for_before_it_is_needed() -> None:
+    class NoKeys(FixedKeys):
+        def all_verifying(self) -> Sequence[SigningKey]:
+            pytest.fail("the keys were asked for")
+
+    seal = HmacCursorSeal(NoKeys(RING, FixedClock()))
     assert seal.opened("nonsense", owner_id=OWNER, wanted=FILTER) is None
-    assert not asked
-    assert seal.sealed(KEY.job_id, owner_id=OWNER, wanted=FILTER) == sealed()
-    seal.sealed(KEY.job_id, owner_id=OWNER, wanted=FILTER)
-    assert len(asked) == 1

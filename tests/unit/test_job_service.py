@@ -42,6 +42,7 @@ def test_an_id_that_can_be_none_is_not_even_looked_up() -> None:
         world.services().jobs.get(OWNER, "nonsense")
 
 
+@pytest.mark.asvs("8.2.2")
 def test_another_owners_job_looks_like_one_that_never_was() -> None:
     world = World()
     world.jobs.add(make_job())
@@ -176,6 +177,7 @@ def test_a_late_message_of_a_deleted_job_is_let_go() -> None:
     assert not world.queue.messages
 
 
+@pytest.mark.asvs("8.2.2", "8.4.1")
 def test_another_owners_job_can_be_neither_cancelled_nor_retried_nor_deleted() -> None:
     world = World()
     world.jobs.add(make_job())

@@ -129,6 +129,7 @@ def test_lists_of_numbers_are_kept_as_they_are(sent: str, accepted: str) -> None
     assert SQUARE_SUM.accepted_input(sent.encode()) == accepted
 
 
+@pytest.mark.asvs("1.5.2", "2.2.1")
 @pytest.mark.parametrize(
     ("sent", "pointer", "detail"),
     [
@@ -150,6 +151,7 @@ def test_other_data_is_refused_where_it_is_wrong(sent: str, pointer: str, detail
     assert refused.value.pointer == pointer
 
 
+@pytest.mark.asvs("1.4.2")
 def test_an_oversized_integer_is_found_in_any_shape() -> None:
     nested = operation("def probe(data: dict[str, list[int | str]]) -> int:\n 'Doc.'\n return 1")
     assert nested.accepted_input(b'{"a": ["1"]}') == '{"a":["1"]}'

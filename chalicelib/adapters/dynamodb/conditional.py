@@ -55,14 +55,14 @@ class TransactionCancelled(Exception):
     """
     A transaction was cancelled as a whole; nothing of it was written.
 
-    It ``is_refused`` when a condition did not hold; ``found`` is then the item as the first action found it, ``None``
-    when that one's condition held. Else others were at the same rows, and the same may go through in a moment.
+    ``refused`` has the places of the actions whose condition did not hold, each with the item that it found, if it
+    asked for that and there is one. If there are none, others were at the same rows, and the same may go through in a
+    moment.
     """
 
-    def __init__(self, *, is_refused: bool, found: "Mapping[str, AttributeValueTypeDef] | None" = None) -> None:
+    def __init__(self, refused: "Mapping[int, Mapping[str, AttributeValueTypeDef] | None]") -> None:
         super().__init__()
-        self.is_refused = is_refused
-        self.found = found
+        self.refused = refused
 
 
 @contextmanager
@@ -88,5 +88,5 @@ def transaction(table: str) -> Iterator[None]:
             codes = [reason.get("Code", "None") for reason in reasons]
             if not PASSING_REASONS.issuperset(codes):
                 raise
-            found = reasons[0].get("Item") if codes and codes[0] == REFUSED else None
-            raise TransactionCancelled(is_refused=REFUSED in codes, found=found) from error
+            refused = {place: reasons[place].get("Item") for place, code in enumerate(codes) if code == REFUSED}
+            raise TransactionCancelled(refused) from error

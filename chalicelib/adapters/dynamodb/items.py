@@ -18,7 +18,6 @@ from chalicelib.adapters.dynamodb.keys import (
     parsed_receipt_key,
     receipt_key,
     shard_value,
-    user_key,
 )
 from chalicelib.domain.delivery import shard
 from chalicelib.domain.jobs import (
@@ -34,7 +33,7 @@ from chalicelib.domain.jobs import (
 )
 from chalicelib.domain.rate_limits import Tally
 from chalicelib.domain.receipts import Outcome, Receipt, Refusal
-from chalicelib.domain.users import User, UserId
+from chalicelib.domain.users import UserId
 from chalicelib.ports import DueJob
 
 if TYPE_CHECKING:
@@ -72,29 +71,14 @@ def epoch_s(at: datetime) -> "AttributeValueTypeDef":
     return number(-((EPOCH - at) // timedelta(seconds=1)))
 
 
+def instant(value: "AttributeValueTypeDef") -> datetime:
+    """Return the instant of epoch milliseconds."""
+    return EPOCH + int(value["N"]) * MILLISECOND
+
+
 def error_value(error: JobError) -> "AttributeValueTypeDef":
     """Return a job's error as a map."""
     return {"M": {"code": text(error.code), "detail": text(error.detail)}}
-
-
-def to_user_item(user: User) -> "Item":
-    """Return the item of a user."""
-    return user_key(user.username) | {
-        "user_id": text(user.user_id),
-        "username": text(user.username),
-        "password_hash": text(user.password_hash),
-        "created_at_epoch_ms": epoch_ms(user.created_at),
-    }
-
-
-def from_user_item(item: "Mapping[str, AttributeValueTypeDef]") -> User:
-    """Return the user of an item."""
-    return User(
-        user_id=UserId(item["user_id"]["S"]),
-        username=item["username"]["S"],
-        password_hash=item["password_hash"]["S"],
-        created_at=_instant(item["created_at_epoch_ms"]),
-    )
 
 
 def from_tally_item(item: "Mapping[str, AttributeValueTypeDef]") -> Tally:
@@ -165,13 +149,13 @@ def from_job_item(item: "Mapping[str, AttributeValueTypeDef]") -> Job:
         max_attempts=int(item["max_attempts"]["N"]),
         timeout=int(item["timeout_ms"]["N"]) * MILLISECOND,
         retention=timedelta(seconds=int(item["retention_s"]["N"])),
-        created_at=_instant(item["created_at_epoch_ms"]),
-        run_at=_instant(item["run_at_epoch_ms"]),
-        due_at=None if status in FINAL else _instant(item["due_at_epoch_ms"]),
+        created_at=instant(item["created_at_epoch_ms"]),
+        run_at=instant(item["run_at_epoch_ms"]),
+        due_at=None if status in FINAL else instant(item["due_at_epoch_ms"]),
         expires_at=EPOCH + timedelta(seconds=int(item["expires_at_epoch_s"]["N"])),
-        started_at=_instant(item["started_at_epoch_ms"]) if "started_at_epoch_ms" in item else None,
-        finished_at=_instant(item["finished_at_epoch_ms"]) if "finished_at_epoch_ms" in item else None,
-        lease_expires_at=_instant(item["lease_expires_at_epoch_ms"]) if "lease_expires_at_epoch_ms" in item else None,
+        started_at=instant(item["started_at_epoch_ms"]) if "started_at_epoch_ms" in item else None,
+        finished_at=instant(item["finished_at_epoch_ms"]) if "finished_at_epoch_ms" in item else None,
+        lease_expires_at=instant(item["lease_expires_at_epoch_ms"]) if "lease_expires_at_epoch_ms" in item else None,
         result_json=item["result"]["S"] if "result" in item else None,
         error=JobError(code=error["code"]["S"], detail=error["detail"]["S"]) if error else None,
         events=_events(item["events"]["L"], attempt),
@@ -183,7 +167,7 @@ def from_job_item(item: "Mapping[str, AttributeValueTypeDef]") -> Job:
 def from_due_item(item: "Mapping[str, AttributeValueTypeDef]") -> DueJob:
     """Return an entry of the index of due jobs."""
     key = JobKey(owner_id=UserId(item["owner_id"]["S"]), job_id=JobId(item["job_id"]["S"]))
-    return DueJob(key=key, due_at=_instant(item["due_at_epoch_ms"]))
+    return DueJob(key=key, due_at=instant(item["due_at_epoch_ms"]))
 
 
 def to_receipt_item(receipt: Receipt) -> "Item":
@@ -206,7 +190,7 @@ def from_receipt_item(item: "Mapping[str, AttributeValueTypeDef]") -> Receipt:
         fingerprint=item["fingerprint"]["S"],
         token=item["token"]["S"],
         outcomes=tuple(_outcome(value) for value in item["outcomes"]["L"]),
-        created_at=_instant(item["created_at_epoch_ms"]),
+        created_at=instant(item["created_at_epoch_ms"]),
         expires_at=EPOCH + timedelta(seconds=int(item["expires_at_epoch_s"]["N"])),
     )
 
@@ -247,7 +231,7 @@ def _events(values: "Sequence[AttributeValueTypeDef]", attempt: int) -> tuple[Jo
         stored = value["M"]
         transition = Transition(stored["transition"]["S"])
         event = JobEvent(
-            at=_instant(stored["at_epoch_ms"]),
+            at=instant(stored["at_epoch_ms"]),
             transition=transition,
             attempt=0 if transition is Transition.SUBMIT else attempt,
             worker=stored["worker"]["S"],
@@ -257,7 +241,3 @@ def _events(values: "Sequence[AttributeValueTypeDef]", attempt: int) -> tuple[Jo
         if transition in MOVES_ATTEMPT_ON:
             attempt -= 1
     return tuple(reversed(events))
-
-
-def _instant(value: "AttributeValueTypeDef") -> datetime:
-    return EPOCH + int(value["N"]) * MILLISECOND

@@ -1,13 +1,15 @@
 """
 Keys of every table, and the names of the attributes that expressions mention.
 
-No key is built anywhere else. A user's own text never becomes part of a composed key: ids are UUIDs, a name that is to
-be limited is a digest, and limit names are ours, so no separator can be forged.
+No key is built anywhere else. A user's own text never becomes part of a composed key: ids are UUIDs, a name or
+an address that is to be limited is a digest, and limit names are ours, so no separator can be forged.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from chalicelib.domain.audit import EventId
+from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.jobs import JobKey, JobStatus
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.users import UserId, username_key
@@ -28,13 +30,23 @@ def user_key(username: str) -> "Item":
     return {"username_key": {"S": username_key(username)}}
 
 
+def credential_key(user_id: UserId, credential_id: CredentialId) -> "Item":
+    """Key of a session or an API key: its owner, then its id."""
+    return {"user_id": {"S": user_id}, "credential_id": {"S": credential_id}}
+
+
+def event_key(subject: str, event_id: EventId) -> "Item":
+    """Key of an audit event: whom it concerns, then its id, which sorts by time."""
+    return {"subject": {"S": subject}, "event_id": {"S": event_id}}
+
+
 def job_key(key: JobKey) -> "Item":
     """Key of a job: its owner, then its id."""
     return {"owner_id": {"S": key.owner_id}, "job_id": {"S": key.job_id}}
 
 
 def limit_key(holder: str, limit: Limit) -> "Item":
-    """Key of the tally of one limit for one user, or for the digest of a name."""
+    """Key of the tally of one limit for one user, or for the digest of a name or an address."""
     return {"counter_id": {"S": f"{holder}#{limit.name}"}}
 
 

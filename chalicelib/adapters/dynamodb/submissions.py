@@ -1,11 +1,10 @@
 """New jobs together, with the receipt of an idempotency key: one transaction over two tables."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.dynamodb.conditional import TransactionCancelled, transaction
 from chalicelib.adapters.dynamodb.items import (
     from_receipt_item,
     number,
@@ -15,11 +14,10 @@ from chalicelib.adapters.dynamodb.items import (
 )
 from chalicelib.adapters.dynamodb.jobs import IS_NEW
 from chalicelib.adapters.dynamodb.keys import EPOCH, receipt_key
-from chalicelib.domain.errors import Unavailable
+from chalicelib.adapters.dynamodb.transactions import Backoff, Transactions
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.receipts import Receipt
 from chalicelib.domain.users import UserId
-from chalicelib.ports import Pause, Randomness
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,18 +36,9 @@ ACTIONS_MAX = 100
 
 LEFTOVER = "leftover"
 
-TRIES = 6
-WAIT_MAX = timedelta(milliseconds=50)
-"""Before the second try; before each further one twice as long. A transaction takes a few hundredths of a second."""
-
 
 class DynamoDBSubmissions:
-    """
-    New jobs together; see `chalicelib.ports.Submissions`.
-
-    A transaction is refused when another has one of its rows at that moment. It is then tried again, after a wait drawn
-    from ``randomness`` and spent in ``pause``.
-    """
+    """New jobs together; see `chalicelib.ports.Submissions`."""
 
     def __init__(
         self,
@@ -57,14 +46,12 @@ class DynamoDBSubmissions:
         *,
         jobs_table: str,
         idempotency_table: str,
-        randomness: Randomness,
-        pause: Pause,
+        backoff: Backoff,
     ) -> None:
         self._client = client
+        self._transactions = Transactions(client, backoff)
         self._jobs_table = jobs_table
         self._idempotency_table = idempotency_table
-        self._randomness = randomness
-        self._pause = pause
 
     def add(self, jobs: Sequence[Job]) -> None:
         """Store new jobs."""
@@ -123,25 +110,9 @@ class DynamoDBSubmissions:
         """
         Write all of ``actions``; return ``None``, or what they were refused for: the row that the first one found.
 
-        ``found`` looks for that row after a conflict, whose winner may have written it. A refused job is one of this
-        very act: ids are random.
+        A refused job is one of this very act: ids are random.
         """
-        client = self._client()
-        for attempt in range(TRIES):
-            if attempt:
-                self._pause.sleep(self._randomness.fraction() * WAIT_MAX * 2 ** (attempt - 1))
-                if row := found():
-                    return row
-            try:
-                with transaction("jobs"):
-                    client.transact_write_items(TransactItems=actions)
-            except TransactionCancelled as cancelled:
-                if cancelled.is_refused:
-                    return cancelled.found
-            else:
-                return None
-        message = "the jobs table is busy"
-        raise Unavailable(message)
+        return self._transactions.write(actions, table="jobs", found=found).get(0)
 
     def _found(self, owner_id: UserId, key_digest: str, at: datetime) -> "Row | None":
         client = self._client()

@@ -1,0 +1,136 @@
+"""A good request of each endpoint, with all that it needs, as the declarations have them."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.api.call import Access
+from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.idempotency import HEADER
+from tests.api.client import PASSWORD, Answer, Api, Tokens
+from tests.factories import World
+
+JOB = {"operation": "square_sum", "data": [1, 2, 3]}
+NO_ID = "01900000-0000-7000-8000-00000000ffff"
+"""Of no job, no session and no key; and nobody's name."""
+
+ADMIN = "root"
+
+
+@dataclass
+class Attempt:
+    """
+    A request that would succeed, until something is changed.
+
+    ``owner`` is the user whose job, session and API key it is about, who makes it unless it is for administrators.
+    """
+
+    endpoint: Endpoint
+    api: Api
+    owner: Tokens
+    token: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    text: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    query: str = ""
+
+    @property
+    def name(self) -> str:
+        return name_of(self.endpoint)
+
+    def send(self, method: str = "") -> Answer:
+        text = json.dumps(self.body) if self.text is None and self.body is not None else self.text
+        return self.api.send(
+            method or self.endpoint.method,
+            path_of(self.endpoint, self.parameters),
+            text,
+            token=self.token,
+            headers=self.headers,
+            query=self.query,
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """All that must be as it was after a refusal; of the limits only what was counted may differ."""
+        world = self.api.world
+        return {
+            "jobs": list(world.jobs.all()),
+            "receipts": list(world.submissions.receipts()),
+            "users": list(world.users.all()),
+            "messages": list(world.queue.messages),
+            "credentials": dict(world.credentials.rows),
+            "events": list(world.audit.all()),
+            "erasures": list(world.erasures.orders),
+        }
+
+
+def name_of(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def path_of(endpoint: Endpoint, parameters: dict[str, str]) -> str:
+    """The path with its parts filled in; those that are not given are of nothing that is there."""
+    return re.sub(r"\{(\w+)\}", lambda part: parameters.get(part[1], NO_ID), endpoint.path)
+
+
+def prepared(endpoint: Endpoint, world: World | None = None) -> Attempt:
+    """A good request, with the user and whatever else it needs."""
+    api = Api(world)
+    api.registered("ada")
+    attempt = Attempt(endpoint, api, owner=api.signed_in("ada"))
+    user = attempt.owner.access
+    if endpoint.access is Access.ADMIN:
+        api.registered(ADMIN)
+        api.made_admin(ADMIN)
+        attempt.token = api.signed_in(ADMIN).access
+    elif endpoint.access is not Access.ANYONE:
+        attempt.token = user
+    if "{job_id}" in endpoint.path:
+        attempt.parameters["job_id"] = api.submitted(user)
+    if "{session_id}" in endpoint.path:
+        api.signed_in("ada")
+        attempt.parameters["session_id"] = api.get("/me/sessions", token=user).json["sessions"][-1]["session_id"]
+    if "{key_id}" in endpoint.path:
+        attempt.parameters["key_id"] = api.new_key(user)["key_id"]
+    if "{username}" in endpoint.path:
+        attempt.parameters["username"] = "ada"
+    if "Prefer" in endpoint.headers:
+        attempt.headers["Prefer"] = "wait=0"
+    if HEADER in endpoint.headers:
+        attempt.headers[HEADER] = "monday"
+    prepare = PREPARED.get(attempt.name)
+    if prepare is not None:
+        prepare(attempt)
+    return attempt
+
+
+def _with(**body: object) -> Callable[[Attempt], None]:
+    return lambda attempt: setattr(attempt, "body", dict(body))
+
+
+def _cancelled(attempt: Attempt) -> None:
+    path = f"/jobs/{attempt.parameters['job_id']}/cancel"
+    assert attempt.api.send("POST", path, token=attempt.token).status == 202
+
+
+def _with_the_refresh_token(attempt: Attempt) -> None:
+    attempt.body = {"refresh_token": attempt.owner.refresh}
+
+
+PREPARED: dict[str, Callable[[Attempt], None]] = {
+    "POST /register": _with(username="grace", password=PASSWORD),
+    "POST /login": _with(username="ada", password=PASSWORD),
+    "POST /token/refresh": _with_the_refresh_token,
+    "PUT /me/password": _with(current_password=PASSWORD, new_password=f"another {PASSWORD}"),
+    "POST /api-keys": _with(name="nightly import", scopes=["jobs:read"]),
+    "PATCH /users/{username}": _with(role="admin"),
+    "POST /jobs": _with(**JOB),
+    "POST /jobs/batch": _with(jobs=[JOB]),
+    "POST /jobs/{job_id}/retry": _cancelled,
+    "DELETE /jobs/{job_id}": _cancelled,
+    "GET /docs/{asset}": lambda attempt: attempt.parameters.update(asset="start.js"),
+    "GET /problems/{name}": lambda attempt: attempt.parameters.update(name="not-found"),
+}
+"""What a good request of an endpoint needs beside a user, a token, a job, a session and an API key."""

@@ -1,0 +1,145 @@
+"""The life of an account on the deployed stack, each function with the permissions of its own role and no more."""
+
+from typing import Any
+
+import pytest
+
+from localstack.stack import clients, stack_outputs
+from tests.aws import client
+from tests.e2e.conftest import call, finished, logged_in
+
+PASSWORD = "yourpassword"
+ANOTHER = "another fine password"
+JOB = {"operation": "square_sum", "data": [1, 2, 3]}
+
+
+def log_in(api: str, username: str, password: str = PASSWORD) -> Any:
+    """The tokens of a new session."""
+    status, answer = call(api, "POST", "/login", body={"username": username, "password": password})
+    assert status == 200, answer
+    return answer
+
+
+def refresh(api: str, token: str) -> tuple[int, Any]:
+    return call(api, "POST", "/token/refresh", body={"refresh_token": token})
+
+
+def actions(api: str, token: str) -> list[str]:
+    """What the audit trail has of the caller, the oldest first."""
+    found: list[str] = []
+    cursor = ""
+    while True:
+        status, page = call(api, "GET", f"/me/audit?limit=3{cursor}", token=token)
+        assert status == 200, page
+        found += [event["action"] for event in page["events"]]
+        if page["next_cursor"] is None:
+            return found[::-1]
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+@pytest.mark.asvs("7.4.1")
+def test_a_session_is_continued_by_refresh_tokens_and_ends_when_one_is_used_again(api: str) -> None:
+    logged_in(api, "ada")
+    tokens = log_in(api, "ada")
+    assert call(api, "GET", "/me", token=tokens["access_token"])[1]["username"] == "ada"
+    second = refresh(api, tokens["refresh_token"])[1]
+    third = refresh(api, second["refresh_token"])[1]
+    assert call(api, "GET", "/me", token=third["access_token"])[0] == 200
+    assert refresh(api, tokens["refresh_token"])[0] == 401
+    assert refresh(api, third["refresh_token"])[0] == 401, "who has stolen one has nothing of it"
+    assert call(api, "GET", "/me", token=third["access_token"])[0] == 401
+    assert actions(api, log_in(api, "ada")["access_token"])[-2:] == ["REFRESH_TOKEN_REUSED", "SIGNED_IN"]
+
+
+@pytest.mark.asvs("7.4.3", "6.2.2", "6.2.3")
+def test_another_password_ends_the_other_sessions_and_the_old_one_is_worth_nothing(api: str) -> None:
+    token, other = logged_in(api, "bob"), log_in(api, "bob")["access_token"]
+    listed = call(api, "GET", "/me/sessions", token=token)[1]["sessions"]
+    assert sorted(each["is_current"] for each in listed) == [False, True]
+    wrong = {"current_password": "not it", "new_password": ANOTHER}
+    assert call(api, "PUT", "/me/password", body=wrong, token=token)[0] == 422
+    assert call(api, "PUT", "/me/password", body=wrong | {"current_password": PASSWORD}, token=token) == (204, None)
+    assert call(api, "GET", "/me", token=token)[0] == 200
+    assert call(api, "GET", "/me", token=other)[0] == 401
+    assert call(api, "POST", "/login", body={"username": "bob", "password": PASSWORD})[0] == 401
+    last = log_in(api, "bob", ANOTHER)["access_token"]
+    happened = ["PASSWORD_CHANGE_FAILED", "PASSWORD_CHANGED", "SIGN_IN_FAILED", "SIGNED_IN"]
+    assert actions(api, last) == ["REGISTERED", "SIGNED_IN", "SIGNED_IN", *happened]
+
+
+@pytest.mark.asvs("7.4.1")
+def test_sessions_are_ended_one_by_one_or_all_at_once_and_keys_stay(api: str) -> None:
+    token = logged_in(api, "carol")
+    second, third, fourth = (log_in(api, "carol")["access_token"] for _ in range(3))
+    key = {"name": "robot", "scopes": ["jobs:read"]}
+    api_key = call(api, "POST", "/api-keys", body=key, token=token)[1]["api_key"]
+    assert call(api, "POST", "/logout", token=second) == (204, None)
+    assert call(api, "GET", "/me", token=second)[0] == 401
+    listed = call(api, "GET", "/me/sessions", token=third)[1]["sessions"]
+    (current,) = (each["session_id"] for each in listed if each["is_current"])
+    assert call(api, "DELETE", f"/me/sessions/{current}", token=fourth) == (204, None)
+    assert call(api, "GET", "/me", token=third)[0] == 401
+    assert call(api, "POST", "/logout/all", token=fourth) == (204, None)
+    assert [call(api, "GET", "/me", token=each)[0] for each in (token, fourth)] == [401, 401]
+    assert call(api, "GET", "/jobs", token=api_key)[0] == 200
+
+
+@pytest.mark.asvs("8.2.1")
+def test_an_api_key_is_good_for_jobs_as_far_as_its_scopes_go_until_it_is_deleted(api: str) -> None:
+    token = logged_in(api, "dora")
+    keys = [
+        call(api, "POST", "/api-keys", body={"name": "robot", "scopes": scopes}, token=token)[1]
+        for scopes in (["jobs:read"], ["jobs:read", "jobs:write"])
+    ]
+    reader, writer = (each["api_key"] for each in keys)
+    status, refusal = call(api, "POST", "/jobs", body=JOB, token=reader)
+    assert (status, refusal["code"]) == (403, "NOT_PERMITTED")
+    status, job = call(api, "POST", "/jobs", body=JOB, token=writer)
+    assert status == 202
+    assert finished(api, f"/jobs/{job['job_id']}", reader)["result"] == 14
+    assert call(api, "GET", f"/jobs/{job['job_id']}", token=token)[0] == 200, "it is the user's own"
+    assert call(api, "GET", "/me", token=writer)[0] == 403
+    listed = call(api, "GET", "/api-keys", token=token)[1]["api_keys"]
+    assert {each["key_id"] for each in listed} == {each["key_id"] for each in keys}
+    assert all(each["last_used_at"] for each in listed)
+    assert not any("api_key" in each for each in listed)
+    assert call(api, "DELETE", f"/api-keys/{keys[0]['key_id']}", token=token) == (204, None)
+    assert call(api, "DELETE", f"/api-keys/{keys[0]['key_id']}", token=token)[0] == 404
+
+
+@pytest.fixture
+def admin(api: str, aws_endpoint: str) -> str:
+    """The token of an administrator, whom somebody with the deployment's credentials made one."""
+    token = logged_in(api, "root")
+    client("dynamodb", aws_endpoint).update_item(
+        TableName=stack_outputs(clients(aws_endpoint))["UsersTableName"],
+        Key={"username_key": {"S": "root"}},
+        UpdateExpression="SET #role = :admin",
+        ExpressionAttributeNames={"#role": "role"},
+        ExpressionAttributeValues={":admin": {"S": "admin"}},
+    )
+    return token
+
+
+@pytest.mark.asvs("7.4.5", "8.2.1")
+def test_an_administrator_disables_an_account_and_gives_it_back(api: str, admin: str) -> None:
+    token = logged_in(api, "eve")
+    assert call(api, "GET", "/users/root", token=token)[0] == 403
+    assert call(api, "PATCH", "/users/eve", body={"role": "admin"}, token=token)[0] == 403
+    assert call(api, "GET", "/users/eve", token=admin)[1]["role"] == "user"
+    assert call(api, "PATCH", "/users/eve", body={"is_disabled": True}, token=admin)[1]["is_disabled"] is True
+    assert call(api, "GET", "/me", token=token)[0] == 401
+    assert call(api, "POST", "/login", body={"username": "eve", "password": PASSWORD})[0] == 401
+    assert call(api, "PATCH", "/users/eve", body={"is_disabled": False}, token=admin)[0] == 200
+    happened = ["USER_LOOKED_AT", "ACCOUNT_DISABLED", "SIGN_IN_FAILED", "ACCOUNT_ENABLED", "SIGNED_IN"]
+    assert actions(api, log_in(api, "eve")["access_token"]) == ["REGISTERED", "SIGNED_IN", *happened]
+    assert actions(api, admin)[-3:] == ["USER_LOOKED_AT", "USER_CHANGED", "USER_CHANGED"]
+
+
+@pytest.mark.asvs("7.4.2")
+def test_who_deletes_the_account_is_nobody_at_once(api: str) -> None:
+    tokens = (logged_in(api, "fred"), log_in(api, "fred"))
+    assert call(api, "DELETE", "/me", token=tokens[0]) == (204, None)
+    assert [call(api, "GET", "/me", token=each)[0] for each in (tokens[0], tokens[1]["access_token"])] == [401, 401]
+    assert refresh(api, tokens[1]["refresh_token"])[0] == 401
+    assert call(api, "POST", "/login", body={"username": "fred", "password": PASSWORD})[0] == 401

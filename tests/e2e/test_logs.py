@@ -1,0 +1,360 @@
+"""
+No secret, token, password or job data is in any line of the log, after everything that an account and a job can do.
+
+`_everything` does it all with values that can be told from any other; the logs are those of CloudWatch, of the emulator
+and of the runner.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.adapters.signing_keys import from_text
+from chalicelib.domain.audit import AuditAction
+from localstack.stack import STACK_NAME, clients, stack_outputs
+from tests.aws import client
+from tests.e2e.conftest import Runner, call, finished, project_with, running
+from tests.e2e.probes import SCHEDULE_EVENT
+from tests.e2e.secrets_in_logs import PIECE, leaks
+from tests.e2e.test_erasure import wait_until
+
+OPERATIONS = {
+    "echoes": """
+def echoes(data: str) -> str:
+    'What it is given.'
+    return data
+""",
+    "raises": """
+POLICY = OperationPolicy(max_attempts=2)
+def raises(data: str) -> str:
+    'Nothing: it fails, and says of what.'
+    try:
+        int(data)
+    except ValueError as error:
+        raise RuntimeError(f"no number: {data}") from error
+    return data
+""",
+    "crashes": """
+POLICY = OperationPolicy(max_attempts=1)
+def crashes(data: str) -> str:
+    'Nothing: its process is gone.'
+    import os
+    os.abort()
+""",
+    "hangs": """
+POLICY = OperationPolicy(max_attempts=1, timeout_s=1)
+def hangs(data: str) -> str:
+    'Nothing, ever.'
+    while data:
+        pass
+""",
+}
+LAMBDAS = re.compile(r"(START|END|REPORT) |$")
+"""Lines that Lambda itself writes about an invocation."""
+
+TRACE = re.compile(r"Traceback |    |  File |During handling |The above exception |[\w.]+(: |$)")
+"""What Lambda writes when a function raises: that the schedule and the operator see that it failed, two of ours do."""
+
+DUMP = re.compile(r'Fatal Python error: |(Current t|T)hread 0x|  File "|  <|Extension modules: ')
+"""What Python's own crash handler writes: places in the code, and nothing else."""
+
+FUNCTIONS = ("APIHandler", "Consume", "DeadLetter", "Erase", "Sweep", "Redrive")
+LINES_MIN = {"APIHandler": 60, "Consume": 5, "DeadLetter": 1, "Erase": 1, "Sweep": 1}
+"""The redrive tells how it went in its answer, and logs faults only."""
+
+
+@dataclass(kw_only=True)
+class Run:
+    """What was said to the product and by it, and its logs."""
+
+    api: str
+    texts: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    log: dict[str, list[str]] = field(default_factory=dict)
+    other_logs: list[str] = field(default_factory=list)
+
+    def text(self, what: str) -> str:
+        """A value that is like no other, with characters that are written in more than one way."""
+        text = f'canary {len(self.texts)} "{what}" \u00fc\\'
+        self.texts.append(text)
+        return text
+
+    def plain(self, what: str) -> str:
+        """A value for where a header or a name stands."""
+        text = f"canary-{len(self.texts)}-{what}"
+        self.texts.append(text)
+        return text
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        status, answer = call(self.api, method, path, **options)
+        self.statuses[status] += 1
+        if isinstance(answer, dict):
+            self.tokens += [answer[name] for name in ("access_token", "refresh_token", "api_key") if name in answer]
+        return answer
+
+    def log_in(self, username: str, password: str) -> Any:
+        return self.call("POST", "/login", body={"username": username, "password": password})
+
+
+class Behind:
+    """The product as the operator has it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.outputs = stack_outputs(clients(endpoint))
+        self.dynamodb, self.sqs, self.functions = (client(name, endpoint) for name in ("dynamodb", "sqs", "lambda"))
+        self.logs, self.ssm = client("logs", endpoint), client("ssm", endpoint)
+        found = client("cloudformation", endpoint).describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+        self.names: dict[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+
+    def invoke(self, function: str, event: Any) -> None:
+        self.functions.invoke(FunctionName=self.names[function], Payload=json.dumps(event).encode())
+
+    def lines(self, function: str) -> list[str]:
+        """All that a function has logged; nothing before its first line."""
+        group = f"/aws/lambda/{self.names[function]}"
+        if not self.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
+
+    def make_admin(self, username: str) -> None:
+        self.dynamodb.update_item(
+            TableName=self.names["UsersTable"],
+            Key={"username_key": {"S": username}},
+            UpdateExpression="SET #role = :admin",
+            ExpressionAttributeNames={"#role": "role"},
+            ExpressionAttributeValues={":admin": {"S": "admin"}},
+        )
+
+    def texts_of(self, table: str, *attributes: str) -> list[str]:
+        items = self.dynamodb.scan(TableName=self.names[table])["Items"]
+        return [item[name]["S"] for item in items for name in attributes if name in item]
+
+
+def _sessions(run: Run, password: str) -> None:
+    """Tokens in all their states, right and wrong passwords, and keys."""
+    tokens = run.log_in("ada", password)
+    first = tokens["refresh_token"]
+    second = run.call("POST", "/token/refresh", body={"refresh_token": first})["refresh_token"]
+    run.call("POST", "/token/refresh", body={"refresh_token": second})
+    run.call("POST", "/token/refresh", body={"refresh_token": first})
+    run.call("POST", "/token/refresh", body={"refresh_token": "jbr_" + run.plain("refresh")})
+    token = run.log_in("ada", password)["access_token"]
+    other = run.log_in("ada", password)["access_token"]
+    listed = run.call("GET", "/me/sessions", token=token)["sessions"]
+    run.call(
+        "DELETE", f"/me/sessions/{next(each['session_id'] for each in listed if not each['is_current'])}", token=token
+    )
+    run.call("GET", "/me", token=other)
+    run.call("POST", "/logout", token=run.log_in("ada", password)["access_token"])
+    wanted = {"name": run.text("name of a key"), "scopes": ["jobs:read"]}
+    key = run.call("POST", "/api-keys", body=wanted, token=token)
+    run.call("GET", "/jobs", token=key["api_key"])
+    run.call("POST", "/jobs", body={"data": run.text("forbidden"), "operation": "echoes"}, token=key["api_key"])
+    run.call("DELETE", f"/api-keys/{key['key_id']}", token=token)
+    run.call("GET", "/jobs", token=key["api_key"])
+    for wrong in (token[:-3] + "AAA", run.plain("token"), f"a.{run.plain('payload')}.b"):
+        run.call("GET", "/me", token=wrong)
+    change = {"current_password": run.text("wrong current"), "new_password": run.text("new")}
+    run.call("PUT", "/me/password", body=change, token=token)
+    run.call("PUT", "/me/password", body=change | {"current_password": password}, token=token)
+    run.call("POST", "/logout/all", token=run.log_in("ada", change["new_password"])["access_token"])
+
+
+def _sign_ins(run: Run, password: str) -> None:
+    run.log_in("ada", run.text("wrong password"))
+    run.log_in("nobody", run.text("password of nobody"))
+    run.log_in(password, run.text("password below its name"))
+    run.log_in(run.plain("password-as-name"), "x")
+    run.call("POST", "/register", body={"username": run.text("no name"), "password": password})
+    run.call("POST", "/register", body={"username": "ada", "password": run.text("taken")})
+    run.call("POST", "/login", text='{"username": "ada", "password": "' + run.plain("cut-off"))
+    run.call("POST", "/login", text='{"username": "ada", "password": ["' + run.plain("in-a-list") + '"]}')
+
+
+def _jobs(run: Run, token: str) -> None:
+    """Jobs of each end, with something to tell everywhere."""
+    for operation in OPERATIONS:
+        body = {
+            "operation": operation,
+            "data": run.text(operation),
+            "metadata": {"note": run.text("metadata")},
+            "tags": [run.plain("tag")],
+        }
+        key = {"Idempotency-Key": f'"{run.plain("key")}"', "X-Forwarded-For": run.plain("address")}
+        job = run.call("POST", "/jobs", body=body, token=token, headers=key)
+        run.call("POST", "/jobs", body=body | {"data": run.text("another")}, token=token, headers=key)
+        finished(run.api, f"/jobs/{job['job_id']}", token)
+    refused = {"operation": "echoes", "data": [run.text("wrong type")], run.plain("field"): run.text("unknown field")}
+    run.call("POST", "/jobs", body=refused, token=token)
+    run.call("POST", "/jobs/batch", body={"jobs": [{"operation": run.plain("operation"), "data": 1}]}, token=token)
+    run.call("POST", "/jobs", text='{"data": "' + run.plain("malformed"), token=token)
+    for query in ("cursor", "status", "tag"):
+        run.call("GET", f"/jobs?{query}={run.plain('query')}", token=token)
+    run.call("GET", f"/jobs/{run.plain('path')}", token=token)
+
+
+def _administration(run: Run, admin: str) -> None:
+    for method, body in [
+        ("GET", None),
+        ("PATCH", {"role": "admin"}),
+        ("PATCH", {"is_disabled": True}),
+        ("PATCH", {"is_disabled": False}),
+    ]:
+        run.call(method, "/users/bob", body=body, token=admin)
+
+
+def _behind_the_api(run: Run, behind: Behind, token: str) -> None:
+    """Messages that are none, a dead letter, the sweep and the redrive."""
+    for queue in ("JobsQueue", "JobsDeadLetterQueue", "ErasuresQueue"):
+        behind.sqs.send_message(QueueUrl=behind.names[queue], MessageBody=json.dumps({"job_id": run.text("message")}))
+    late = run.call(
+        "POST", "/jobs", body={"operation": "echoes", "data": run.text("late"), "delay_s": 600}, token=token
+    )
+    owner = run.call("GET", "/me", token=token)["user_id"]
+    letter = json.dumps({"job_id": late["job_id"], "owner_id": owner})
+    behind.sqs.send_message(QueueUrl=behind.names["JobsDeadLetterQueue"], MessageBody=letter)
+    behind.invoke("Sweep", SCHEDULE_EVENT)
+    behind.invoke("Redrive", {})
+
+
+def _faults(run: Run, behind: Behind, password: str, token: str) -> None:
+    """What every function makes of tables that are not there."""
+    behind.dynamodb.delete_table(TableName=behind.names["JobsTable"])
+    body = {"operation": "echoes", "data": run.text("lost"), "metadata": {"note": run.text("lost too")}}
+    run.call("POST", "/jobs", body=body, token=token, headers={"Idempotency-Key": f'"{run.plain("lost-key")}"'})
+    run.call("GET", "/jobs", token=token)
+    for function, event in (("Sweep", SCHEDULE_EVENT), ("Redrive", {})):
+        behind.invoke(function, event)
+    letter = json.dumps({"job_id": "01900000-0000-7000-8000-000000000000", "owner_id": "somebody"})
+    for queue in ("JobsQueue", "JobsDeadLetterQueue"):
+        behind.sqs.send_message(QueueUrl=behind.names[queue], MessageBody=letter)
+    for table in ("UsersTable", "CredentialsTable"):
+        behind.dynamodb.delete_table(TableName=behind.names[table])
+        run.call("POST", "/register", body={"username": "late", "password": run.text("password")})
+        run.log_in("ada", password)
+        run.call("GET", "/me", token=token)
+        run.call("POST", "/token/refresh", body={"refresh_token": run.tokens[-1]})
+    wait_until(lambda: any("delivery broke" in line for line in behind.lines("Consume")), "a message met no table")
+
+
+def _everything(run: Run, behind: Behind) -> None:
+    password = run.text("password")
+    for username in ("ada", "bob", "eve", "root"):
+        run.call("POST", "/register", body={"username": username, "password": password})
+    run.texts += behind.texts_of("UsersTable", "password_hash")
+    _sign_ins(run, password)
+    _sessions(run, password)
+    _jobs(run, bob := run.log_in("bob", password)["access_token"])
+    run.call("GET", "/me/audit", token=bob)
+    behind.make_admin("root")
+    _administration(run, run.log_in("root", password)["access_token"])
+    leaving = run.log_in("eve", password)["access_token"]
+    run.call("POST", "/jobs", body={"operation": "echoes", "data": run.text("left behind")}, token=leaving)
+    run.texts += behind.texts_of("UsersTable", "password_hash")
+    run.tokens += behind.texts_of("CredentialsTable", "digest", "current_digest", "previous_digest", "family_digest")
+    ring = behind.ssm.get_parameter(Name=f"/{STACK_NAME}/signing-keys", WithDecryption=True)["Parameter"]["Value"]
+    run.tokens += [each["secret"] for each in json.loads(ring)["keys"]]
+    run.texts += [key.secret.hex() for key in from_text(ring, parameter="signing-keys").keys]
+    run.call("DELETE", "/me", token=leaving)
+    wait_until(lambda: any("carried out" in line for line in behind.lines("Erase")), "the account is erased")
+    token = run.log_in("root", password)["access_token"]
+    _behind_the_api(run, behind, token)
+    wait_until(lambda: len(behind.lines("DeadLetter")) > 1, "the dead letters are buried")
+    _faults(run, behind, password, token)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The whole run, after which the product is gone and its logs are here."""
+    folder = tmp_path_factory.mktemp("emulator")
+    project = project_with(tmp_path_factory.mktemp("project"), OPERATIONS)
+    with running(project, TMPDIR=str(folder)) as runner:
+        yield _run(runner, folder)
+
+
+def _run(runner: Runner, folder: Path) -> Run:
+    run, behind = Run(api=runner.api), Behind(runner.aws_endpoint)
+    _everything(run, behind)
+    run.log = {function: behind.lines(function) for function in FUNCTIONS}
+    (emulators,) = folder.glob("job-backend-emulator-*/emulator.log")
+    run.other_logs = emulators.read_text().splitlines() + runner.output
+    return run
+
+
+def records(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Our own lines, each with its function."""
+    for function, lines in run.log.items():
+        for line in lines:
+            if line.startswith("{"):
+                yield function, json.loads(line)
+
+
+@pytest.mark.asvs("14.2.4", "16.2.5")
+def test_no_line_has_a_secret_or_data_of_a_job_in_it(run: Run) -> None:
+    assert len(run.texts) > 50
+    assert len(run.tokens) > 20
+    assert not list(leaks((line for lines in run.log.values() for line in lines), run.texts, run.tokens))
+
+
+def test_nor_have_the_emulator_and_the_runner(run: Run) -> None:
+    """But for what is in the address of a request, which no secret ever is."""
+    assert len(run.other_logs) > 10
+    texts = [text for text in run.texts if not text.endswith(("-query", "-path"))]
+    assert not list(leaks(run.other_logs, texts, run.tokens))
+
+
+@pytest.mark.asvs("16.2.1", "16.2.4")
+def test_each_line_is_an_object_with_what_it_is_found_by(run: Run) -> None:
+    others = {"Consume": [DUMP], "Sweep": [TRACE], "Redrive": [TRACE]}
+    for function, lines in run.log.items():
+        patterns = [LAMBDAS, *others.get(function, [])]
+        rest = [line for line in lines if not line.startswith("{")]
+        assert not [line for line in rest if not any(pattern.match(line) for pattern in patterns)], function
+    for function, record in records(run):
+        assert record.keys() >= {"time", "level", "logger", "message"}, function
+        # The operations' process serves one job after the other, and names the job.
+        assert record.get("request_id") or record.get("job_id"), record
+
+
+@pytest.mark.asvs("16.3.1", "16.3.2", "16.3.3", "16.3.4")
+def test_there_was_something_to_find(run: Run) -> None:
+    """Every function logged, every kind of audit event is there, and so are faults with their causes."""
+    counted = Counter(function for function, _ in records(run))
+    assert not {name: counted[name] for name, least in LINES_MIN.items() if counted[name] < least}
+    assert {record["action"] for _, record in records(run) if record["message"] == "audit"} == set(AuditAction)
+    logged = {record["status"] for _, record in records(run) if record["message"] == "request"}
+    assert logged >= {200, 401, 403, 500}
+    assert run.statuses.keys() >= {200, 201, 202, 204, 400, 401, 403, 404, 409, 422, 500}
+    broken = {function for function, record in records(run) if "Traceback" in record.get("exception", "")}
+    assert broken >= {"APIHandler", "Consume", "DeadLetter"}
+    for function in ("Sweep", "Redrive"):
+        assert any(line.startswith("Traceback ") for line in run.log[function]), function
+    assert any(record["message"] == "operation raised" for _, record in records(run))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'it said sesame "\u00fc\\',
+        json.dumps({"message": 'sesame "\u00fc\\'}),
+        json.dumps({"exception": json.dumps({"data": 'sesame "\u00fc\\'})}),
+        repr({"data": 'sesame "\u00fc\\'}),
+        "c2VzYW1lICLDvFw=",
+        "...bcdefghijklmnopqrstuv-_xyz...",
+        "Bearer 0.abcdefghijklmnop",
+        "bcdefghijklmnopqrstuv+/xyz",
+    ],
+)
+def test_what_is_looked_for_would_be_found(line: str) -> None:
+    planted = ['sesame "\u00fc\\'], ["abcdefghijklmnopqrstuv-_xyz.0123456789"]
+    lines = ["before", line, "after", "abcdefghijklmno"]
+    assert len("abcdefghijklmno") < PIECE
+    assert list(leaks(lines, *planted)) == [line]
