@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
+from chalicelib.domain.credentials import UUID_PATTERN
 from chalicelib.domain.errors import NotAuthenticated
 from chalicelib.domain.signing_keys import KID_PATTERN, SigningKey
 from chalicelib.domain.tokens import ACCESS_TOKEN_TTL_MAX, CLOCK_LEEWAY, TOKEN_MAX_CHARACTERS, AccessClaims
@@ -27,7 +28,7 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+")
 
-Uuid = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Uuid = Annotated[str, msgspec.Meta(pattern=rf"\A{UUID_PATTERN}\Z")]
 EpochS = Annotated[int, msgspec.Meta(ge=0, le=99_999_999_999)]
 """To the year 5138, so that it and any leeway is an instant that Python knows."""
 
