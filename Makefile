@@ -7,10 +7,14 @@ EXAMPLES ?= 1000
 SEED ?= 1
 JOBS ?= 1000000
 PAIRS ?= 2000
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# What changes or removes a stage takes none for granted.
+NAMED_STAGE := $(STAGE)
 STAGE ?= local
+STAGES := local dev prod
 export PORT
 export JOBS
 export PAIRS
@@ -24,7 +28,9 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
   /^Installing collected/ {print "; now unpacking them"; fflush()} /^ERROR/ {printf "\n%s\n", $$0; fflush()}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo redrive keys admin test test-fast simulate mutants chaos bench-lists bench-sign-in fuzz screenshot lint format check package audit sbom lock clean
+.PHONY: help setup run demo emulator deploy destroy infra outputs logs smoke redrive keys admin test test-fast test-all \
+  simulate mutants chaos bench-lists bench-sign-in cost conformance fuzz screenshot lint format check package audit sbom \
+  lock clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,20 +53,44 @@ run: $(INSTALLED) ## Run the product at http://localhost:8000 (PORT=8001 changes
 demo: $(INSTALLED) ## Submit a job and watch it, on a running service (API=URL) or one of its own
 	@$(BIN)/python -m localstack.demo
 
-redrive: $(INSTALLED) ## Retry the dead jobs of the running product
-	@$(BIN)/python -m localstack.redrive
+deploy: $(INSTALLED) ## Deploy a stage, or change it to what is here (STAGE=dev; YES=1 does not ask)
+	@STAGE=$(NAMED_STAGE) $(BIN)/python -m deployment.deploy
+
+destroy: $(INSTALLED) ## Remove a stage with all it has (STAGE=dev; DESTROY_DATA= where it keeps data)
+	@STAGE=$(NAMED_STAGE) $(BIN)/python -m deployment.destroy
+
+outputs: $(INSTALLED) ## Show the URL of a stage's API and the names of what it has (STAGE=dev)
+	@STAGE=$(STAGE) $(BIN)/python -m deployment.outputs
+
+logs: $(INSTALLED) ## Show the log lines of a stage (STAGE=dev FUNCTION=consume SINCE=10m FOLLOW=1)
+	@STAGE=$(STAGE) $(BIN)/python -m deployment.logs
+
+smoke: $(INSTALLED) ## Try a deployed API from outside (URL=https://...)
+	@$(BIN)/python -m deployment.smoke
+
+emulator: $(INSTALLED) ## Run an emulated AWS at 127.0.0.1:4566 to try deployments on (AWS_PORT=4567 changes that)
+	@$(BIN)/python -m localstack.emulated_aws
+
+infra: $(INSTALLED) ## Make a stage without its functions, for chalice deploy (STAGE=dev; YES=1 does not ask)
+	@STAGE=$(NAMED_STAGE) $(BIN)/python -m deployment.infra
+
+redrive: $(INSTALLED) ## Retry the dead jobs of a stage (STAGE=local)
+	@STAGE=$(STAGE) $(BIN)/python -m deployment.redrive
 
 keys: $(INSTALLED) ## Make or rotate the signing keys (STAGE=local); COMPROMISED=1 replaces them all at once
-	@STAGE=$(STAGE) $(BIN)/python -m localstack.keys
+	@STAGE=$(STAGE) $(BIN)/python -m deployment.keys
 
 # Desktops set USERNAME to the person's own; only one that was given to make counts.
 admin: export USERNAME :=
 admin: $(INSTALLED) ## Make a user an administrator (USERNAME=ada STAGE=local)
-	@STAGE=$(STAGE) $(BIN)/python -m localstack.admin
+	@STAGE=$(STAGE) $(BIN)/python -m deployment.admin
 
 test: $(INSTALLED) ## Run all tests, with coverage; with Java and npm, on DynamoDB Local too
-	@$(BIN)/python -m pytest --cov
+	@$(BIN)/python -m pytest --cov -n $(WORKERS)
 	@$(BIN)/coverage report --include='chalicelib/domain/*,chalicelib/services/*' --fail-under=100
+
+test-all: $(INSTALLED) ## Run all tests on each of Python 3.11, 3.12 and 3.13 that is here (TESTS="tests/unit" PYTHONS="python3.12")
+	@PYTHONS="$(PYTHONS)" $(BIN)/python -m tests.pythons -n $(WORKERS) $(TESTS)
 
 test-fast: $(INSTALLED) ## Run the quick tests: unit and API
 	@$(BIN)/python -m pytest tests/unit tests/api
@@ -80,19 +110,28 @@ bench-lists: $(INSTALLED) ## Show that a page of a list costs the same at JOBS=1
 bench-sign-in: $(INSTALLED) ## Show that the time of a refused sign-in does not tell if there is such a user (PAIRS=2000)
 	@$(BIN)/python -m benchmarks.sign_in_timing
 
+# A variable of that name is nobody's wish to pay: only one that was given to make counts.
+conformance: AWS :=
+conformance: $(INSTALLED) ## Ask the stand-ins for AWS for all that the product relies on; AWS=1 asks your account too (cents)
+	@$(BIN)/python -m pytest -q tests/contract/test_conformance_of_*.py
+	$(if $(filter 1,$(AWS)),@$(BIN)/python -m tests.contract.conformance_on_aws)
+
+cost: $(INSTALLED) ## Compute what jobs and an idle month cost on AWS, and rewrite docs/cost.md and the README's table
+	@$(BIN)/python -m benchmarks.cost --write
+
 fuzz: $(INSTALLED) ## Try the API against its own description, at API=URL or on a stack of its own (EXAMPLES=1000 SEED=1)
 	@$(BIN)/python -m tests.fuzz
 
 screenshot: $(INSTALLED) ## Write docs/swagger-ui.png anew; needs chromium
 	@$(BIN)/python -m tests.browser
 
-lint: $(INSTALLED) ## Check style, types, layers and the template
+lint: $(INSTALLED) ## Check style, types, layers and the templates
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/python -m localstack.packaging $(STAGE)
-	@$(BIN)/cfn-lint .build/$(STAGE)/sam.json
+	@for stage in $(STAGES); do $(BIN)/python -m deployment.packaging $$stage || exit; done
+	@$(BIN)/cfn-lint $(STAGES:%=.build/%/sam.json)
 
 format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -107,13 +146,13 @@ simulated: simulate
 	@$(BIN)/python -m tests.simulation.mutation --check
 
 package: $(INSTALLED) ## Build the Lambda zip and the CloudFormation template into .build/ (STAGE=local)
-	@$(BIN)/python -m localstack.packaging $(STAGE)
+	@$(BIN)/python -m deployment.packaging $(STAGE)
 
 audit: $(INSTALLED) ## Look up every pinned package among the known vulnerabilities (asks OSV; exit 2 if it cannot)
-	@$(BIN)/python -m localstack.audit
+	@$(BIN)/python -m deployment.audit
 
 sbom: $(INSTALLED) ## Write what is deployed into .build/sbom.json, as CycloneDX 1.6
-	@$(BIN)/python -m localstack.sbom
+	@$(BIN)/python -m deployment.sbom
 
 lock: $(INSTALLED) ## Pin anew what pyproject.toml asks for
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -20,7 +20,10 @@ from chalicelib.consumer import BatchResponse
 from chalicelib.invocation import messages, named_invocation, time_left
 from chalicelib.observability import configure_logging
 
-configure_logging(os.environ.get("LOG_LEVEL", "INFO"))
+STACK_NAME = os.environ.get("STACK_NAME", "job-backend")
+"""Namespace of the metrics. Begins the queues' names too, for ``chalice deploy``; the template names them by ARN."""
+
+configure_logging(os.environ.get("LOG_LEVEL", "INFO"), namespace=STACK_NAME)
 
 app = Chalice(app_name="job-backend", configure_logs=False)
 
@@ -46,21 +49,21 @@ register(app, ENDPOINTS, services)
 
 
 # Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it; the same below.
-@app.on_sqs_message(queue="jobs", batch_size=5, maximum_concurrency=10)
+@app.on_sqs_message(queue=f"{STACK_NAME}-jobs", batch_size=5, maximum_concurrency=10)
 def consume(event: SQSEvent) -> BatchResponse | None:
     """Run the job of each message."""
     return services().consumer.consume(messages(event.to_dict()), time_left(event.context))
 
 
 # One at a time: the letters that are done with need then never be told from those that must come back.
-@app.on_sqs_message(queue="jobs-dead-letters", batch_size=1, maximum_concurrency=2)
+@app.on_sqs_message(queue=f"{STACK_NAME}-jobs-dead-letters", batch_size=1, maximum_concurrency=2)
 def dead_letter(event: SQSEvent) -> BatchResponse | None:
     """Fail the job of each dead letter."""
     return services().consumer.bury(messages(event.to_dict()))
 
 
 # Erasing is never urgent, and two at a time leave the tables to those who wait for an answer.
-@app.on_sqs_message(queue="erasures", batch_size=1, maximum_concurrency=2)
+@app.on_sqs_message(queue=f"{STACK_NAME}-erasures", batch_size=1, maximum_concurrency=2)
 def erase(event: SQSEvent) -> BatchResponse | None:
     """Erase what the user of each message leaves."""
     return services().erasures.consume(messages(event.to_dict()), time_left(event.context))

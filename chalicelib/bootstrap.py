@@ -214,7 +214,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
             memory_kib=settings.password_memory_kib, passes=settings.password_passes, lanes=settings.password_lanes
         ),
         blocklist=CommonPasswords(),
-        tokens=JwtCodec(issuer=settings.token_issuer, keys=signing_keys, clock=clock),
+        tokens=JwtCodec(issuer=settings.stack_name, keys=signing_keys, clock=clock),
         succession=HmacSuccession(signing_keys),
         clock=clock,
         ids=ids,

@@ -64,9 +64,13 @@ class Settings:
     ``partial_batch_responses``, which is then false, says what the event source mappings were made with; see
     `chalicelib.consumer`. ``cors_allowed_origins``, then empty, are the origins whose pages may read answers, or
     `ANY_ORIGIN` alone.
+
+    An update changes a function's code and its environment one after the other, so for a moment the code of one version
+    has the settings of the other. A setting that is new may therefore be absent, with a default, for one release; and
+    one that no code reads any more stays in the template for one. A new name for a setting is both.
     """
 
-    token_issuer: str
+    stack_name: str
     users_table: str
     jobs_table: str
     limits_table: str

@@ -1,9 +1,16 @@
-"""Logs: one JSON object a line on standard error, which Lambda keeps in CloudWatch Logs."""
+"""
+Logs: one JSON object a line on standard error, which Lambda keeps in CloudWatch Logs.
+
+Metrics are fields of such lines. A line that has some declares them in CloudWatch's embedded metric format, by which
+CloudWatch takes them out of the log: no call, no wait, and the line says which job a value is of.
+"""
 
 import json
 import logging
 import traceback
+from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 request_id: ContextVar[str] = ContextVar("request_id")
@@ -19,12 +26,37 @@ caller_id: ContextVar[str | None] = ContextVar("caller_id", default=None)
 _PLAIN_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """How CloudWatch keeps a metric. Each value that a dimension takes is a metric of its own, paid by the month."""
+
+    unit: str
+    dimensions: tuple[str, ...] = ()
+
+
+METRICS = {
+    "Jobs": Metric(unit="Count", dimensions=("outcome",)),
+    "QueuedToDone": Metric(unit="Milliseconds"),
+    "Attempts": Metric(unit="Count"),
+    "FailedAttempts": Metric(unit="Count"),
+}
+"""The fields that are metrics, by their names; see `chalicelib.services.measuring` for what they say."""
+
+MEASURING = "chalicelib.services.measuring"
+"""The logger of the lines with metrics."""
+
+
 class JsonFormatter(logging.Formatter):
     """
     Formats a record as one line of JSON.
 
-    In it: time, level, logger, message, the id of what is being served, the fields given as ``extra``, the cause.
+    In it: time, level, logger, message, the id of what is being served, the fields given as ``extra``, the cause. With
+    a ``namespace``, CloudWatch makes metrics of those fields that `METRICS` has.
     """
+
+    def __init__(self, namespace: str = "") -> None:
+        super().__init__()
+        self._namespace = namespace
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
@@ -40,7 +72,20 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in record.__dict__.items() if name not in _PLAIN_RECORD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        if self._namespace and not METRICS.keys().isdisjoint(line):
+            line["_aws"] = self._declaration(line, at_epoch_ms=int(record.created * 1000))
         return json.dumps(line, default=str)
+
+    def _declaration(self, line: Mapping[str, object], *, at_epoch_ms: int) -> dict[str, object]:
+        by_dimensions: dict[tuple[str, ...], list[dict[str, str]]] = {}
+        for name, metric in METRICS.items():
+            if name in line:
+                by_dimensions.setdefault(metric.dimensions, []).append({"Name": name, "Unit": metric.unit})
+        directives = [
+            {"Namespace": self._namespace, "Dimensions": [dimensions], "Metrics": metrics}
+            for dimensions, metrics in by_dimensions.items()
+        ]
+        return {"Timestamp": at_epoch_ms, "CloudWatchMetrics": directives}
 
 
 def places_of(error: BaseException) -> str:
@@ -56,16 +101,20 @@ def places_of(error: BaseException) -> str:
     return "\n\n".join(reversed(parts))
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, *, namespace: str = "") -> None:
     """
     Send all logs, as JSON, to standard error and nowhere else; Lambda's own handler is replaced.
+
+    With a ``namespace``, the fields that `METRICS` has are metrics in it, whatever the level: who wants to read less
+    wants to know no less.
 
     A level that is none is said in the log, which then begins at INFO: a misspelt setting must not stop the functions.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(namespace))
     known = level in logging.getLevelNamesMapping()
     logging.basicConfig(level=level if known else logging.INFO, handlers=[handler], force=True)
     logging.getLogger("botocore").setLevel(logging.WARNING)
+    logging.getLogger(MEASURING).setLevel(logging.INFO if namespace else logging.NOTSET)
     if not known:
         logging.getLogger(__name__).warning("LOG_LEVEL is no level of Python's logging", extra={"log_level": level})

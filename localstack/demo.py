@@ -11,13 +11,10 @@ import secrets
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
-from typing import Any
 
+from deployment.api_client import ApiError, call
 from localstack.run import DEFAULT_PORT, FAULTS, local_api, prepare_process
 
 POLL_S = 0.2
@@ -25,30 +22,7 @@ PATIENCE_S = 60
 
 
 class DemoError(Exception):
-    """The service did not do its part; the message says what it did."""
-
-
-def call(  # noqa: PLR0913 - two of which are rare
-    api: str, method: str, path: str, body: object = None, token: str = "", *, timeout_s: float = 35
-) -> Any:  # noqa: ANN401 - any JSON
-    """
-    Make one call of the API and return its JSON.
-
-    Raises:
-        DemoError: The answer is an error, or none of a JSON API.
-    """
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    try:
-        request = urllib.request.Request(api + path, method=method, data=data, headers=headers)  # noqa: S310 - the person's own URL
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - the person's own URL
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        message = f"{method} {path} answered {error.code}: {error.read().decode(errors='replace')}"
-        raise DemoError(message) from error
-    except (OSError, HTTPException, ValueError) as error:
-        message = f"no service answers at {api}: {error}"
-        raise DemoError(message) from error
+    """The job did not come out; the message says why."""
 
 
 def show(api: str) -> None:
@@ -99,7 +73,7 @@ def service() -> Iterator[str]:
 def _answers(api: str) -> bool:
     try:
         return bool(call(api, "GET", "/health", timeout_s=3) == {"status": "ok"})
-    except DemoError:
+    except ApiError:
         return False
 
 
@@ -111,7 +85,7 @@ def main() -> int:
             show(api)
     except KeyboardInterrupt:
         return 1
-    except (DemoError, *FAULTS) as error:
+    except (ApiError, DemoError, *FAULTS) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     return 0

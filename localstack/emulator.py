@@ -13,14 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HOST = "127.0.0.1"
-DEFAULT_PORT = 4566
+from deployment.emulated import DEFAULT_PORT, HOST
+
 START_ATTEMPTS = 3
 """Between finding a port free and listening on it another process may take it; it is free or taken the next time."""
 
@@ -64,15 +63,6 @@ def running_emulator(
                 _stop(process)
         message = f"MiniStack did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"
         raise EmulatorError(message)
-
-
-def is_ready(endpoint_url: str) -> bool:
-    """Tell whether an emulator answers there; the address of the question is LocalStack's, and MiniStack's too."""
-    try:
-        with urllib.request.urlopen(f"{endpoint_url.rstrip('/')}/_localstack/health", timeout=2):  # noqa: S310 - an emulator's
-            return True
-    except (OSError, ValueError):
-        return False
 
 
 def _environment(folder: str, port: int, *, enforce_iam: bool, state: Path | None) -> dict[str, str]:

@@ -18,14 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from werkzeug.serving import BaseWSGIServer
 
-from localstack.checks import environment_faults
-from localstack.emulator import EmulatorError, is_ready, running_emulator
-from localstack.front import forward_to, front_server
-from localstack.packaging import (
+from deployment.checks import environment_faults
+from deployment.emulated import is_aws, is_ready, stay_on_this_machine
+from deployment.packaging import (
     BUILD,
     PROJECT,
     TEMPLATE_NAME,
@@ -35,7 +33,11 @@ from localstack.packaging import (
     runs_lambda_wheels,
     without_dependencies,
 )
-from localstack.stack import STAGE, DeployedStack, StackError, clients, deploy
+from deployment.rollout import API_STAGE, Deployed, roll_out
+from deployment.stack import StackError
+from deployment.stages import LOCAL, Stage, StageError
+from localstack.emulator import EmulatorError, running_emulator
+from localstack.front import forward_to, front_server
 
 DEFAULT_PORT = 8000
 PORT_MAX = 65_535
@@ -61,7 +63,7 @@ class RunError(Exception):
     """The local stack cannot run; the message says what to change."""
 
 
-FAULTS = (RunError, EmulatorError, PackagingError, StackError)
+FAULTS = (RunError, EmulatorError, PackagingError, StageError, StackError)
 """What can keep the local stack from running; each message is for the person who started it."""
 
 
@@ -81,21 +83,21 @@ def local_api(port: int) -> Iterator[BaseWSGIServer]:
             _check_emulator(endpoint)
         if embedded:
             endpoint = _timed("Starting MiniStack", lambda: resources.enter_context(running_emulator()))
-        forward_to(server, _deployed(endpoint, embedded=embedded).api_url, stage=STAGE)
+        forward_to(server, _deployed(endpoint, embedded=embedded).api_url, stage=API_STAGE)
         _say(f"AWS endpoint {endpoint}")
         yield server
 
 
-def _deployed(endpoint: str, *, embedded: bool) -> DeployedStack:
+def _deployed(endpoint: str, *, embedded: bool) -> Deployed:
     BUILD.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=BUILD) as name:
         folder = Path(name)
-        _timed("Packaging with chalice", lambda: package("local", folder))
-        if embedded and not runs_lambda_wheels():
+        _timed("Packaging with chalice", lambda: package(LOCAL, folder))
+        if embedded and not runs_lambda_wheels(LOCAL):
             zip_file = folder / ZIP_NAME
             without_dependencies(zip_file.rename(folder / "whole.zip"), zip_file)
         change_settings(folder / TEMPLATE_NAME, os.environ)
-        return _timed("Creating the stack", lambda: deploy(clients(endpoint), endpoint, folder))
+        return _timed("Creating the stack", lambda: roll_out(Stage(name=LOCAL, endpoint_url=endpoint), folder))
 
 
 def change_settings(template_file: Path, environment: Mapping[str, str]) -> None:
@@ -132,8 +134,7 @@ def _bound(port: int) -> Iterator[BaseWSGIServer]:
 
 
 def _check_emulator(endpoint: str) -> None:
-    host = urlsplit(endpoint).hostname or ""
-    if host.endswith(("amazonaws.com", "amazonaws.com.cn", "api.aws")):
+    if is_aws(endpoint):
         message = f"AWS_ENDPOINT_URL is AWS itself ({endpoint}); the local stack runs on emulators only"
         raise RunError(message)
     if not is_ready(endpoint):
@@ -168,10 +169,7 @@ def prepare_process() -> None:
     The first SIGINT, SIGTERM or SIGHUP becomes a `KeyboardInterrupt`, so that everything started is ended. A profile,
     which stands for an account of AWS, and a proxy are taken from the environment of what runs on this machine alone.
     """
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        os.environ.pop(name, None)
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "localhost", "127.0.0.1")))
+    stay_on_this_machine()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
 

@@ -9,8 +9,21 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from deployment.template import VISIBILITY_IN_TIMEOUTS
+
+SAFEKEEPING = {
+    "DeletionProtectionEnabled",
+    "PointInTimeRecoverySpecification",
+    "SSESpecification",
+    "StreamSpecification",
+}
+"""Properties of a table that change nothing about its items."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
+FUNCTIONS = json.loads((PROJECT / ".chalice" / "config.json").read_text())["lambda_functions"]
+DRIVEN = {"JobsQueue": "consume", "JobsDeadLetterQueue": "dead_letter", "ErasuresQueue": "erase"}
+"""Queues, each with the function that gets its messages."""
 RESOURCES = json.loads((PROJECT / ".chalice" / "resources.json").read_text())["Resources"]
 
 
@@ -31,6 +44,8 @@ def create_table(dynamodb: Any, resource: str, name: str) -> str:
     """Create the table that the template calls ``resource``; return its name."""
     properties = dict(RESOURCES[resource]["Properties"])
     ttl = properties.pop("TimeToLiveSpecification", None)
+    for of_a_stage in SAFEKEEPING:
+        properties.pop(of_a_stage, None)
     dynamodb.create_table(TableName=name, **properties)
     if ttl:
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
@@ -39,7 +54,7 @@ def create_table(dynamodb: Any, resource: str, name: str) -> str:
 
 def create_queue(sqs: Any, name: str, resource: str = "JobsQueue") -> str:
     """Create the queue that the template calls ``resource``, with its visibility timeout; return its URL."""
-    visibility_s = RESOURCES[resource]["Properties"]["VisibilityTimeout"]
+    visibility_s = VISIBILITY_IN_TIMEOUTS * FUNCTIONS[DRIVEN[resource]]["lambda_timeout"]
     return str(sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": str(visibility_s)})["QueueUrl"])
 
 

@@ -35,6 +35,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     holders(items)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """
+    List what the conformance tests found the stand-ins not to reproduce.
+
+    Here, as the process that sums up what several ran knows no conftest of theirs below this one.
+    """
+    found = [
+        str(value)
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "not reproduced"
+    ]
+    if found:
+        terminalreporter.section("what the stand-ins for AWS do not reproduce")
+        for line in sorted(found):
+            terminalreporter.line(line)
+
+
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[str]:
     """The endpoint of one MiniStack for the whole run, open to every caller."""

@@ -1,13 +1,17 @@
-"""The queue of erasures on SQS, and the form of its messages."""
+"""
+The queue of erasures on SQS, and the form of its messages.
+
+The form changes by the rule of `chalicelib.adapters.sqs`, so that an update loses no order.
+"""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from chalicelib.account_ports import Erasure
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.sqs import KEY_MAX_CHARACTERS, foreign
+from chalicelib.adapters.sqs import KEY_MAX_CHARACTERS, Version, foreign
 from chalicelib.domain.users import UserId, is_username
 
 if TYPE_CHECKING:
@@ -17,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class ErasureMessage(msgspec.Struct, frozen=True):
-    """Body of a message: whose account ends, and the name it had. ``version`` tells a later form apart."""
+    """Body of a message: whose account ends, and the name it had."""
 
     user_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
     username: str
-    version: Literal[1] = 1
+    version: Version = 1
 
 
 def to_body(erasure: Erasure) -> str:

@@ -1,8 +1,19 @@
-"""The jobs queue on SQS, and the form of its messages."""
+"""
+The jobs queue on SQS, and the form of its messages.
+
+While a stack is updated, and after the way back from an update, old code reads what newer code has sent, and newer code
+what old code has. So the form of each queue's messages keeps a rule:
+
+* Its first members stay for ever, with the meaning they have.
+* A writer writes the version that is its own. A reader takes every version from 1 on, of which a message without one
+  is, and passes over members that it does not know.
+* A later version may add members, if code that does not know them still does what the message is sent for. A message
+  that older code must not act upon needs a queue of its own.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -24,6 +35,10 @@ KEY_MAX_CHARACTERS = 64
 """Of an owner's or a job's id, which are UUIDs; DynamoDB refuses to look up keys that are empty or very long."""
 
 
+Version = Annotated[int, msgspec.Meta(ge=1)]
+"""Of a message's form; a later one has more members, see the module."""
+
+
 class ForeignMessage(Exception):
     """A message that is not of the form that its queue's messages have."""
 
@@ -34,11 +49,11 @@ def foreign(body: str) -> ForeignMessage:
 
 
 class JobMessage(msgspec.Struct, frozen=True):
-    """Body of a message: where the job is, never what it is. ``version`` tells a later form apart."""
+    """Body of a message: where the job is, never what it is."""
 
     owner_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
     job_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
-    version: Literal[1] = 1
+    version: Version = 1
 
 
 def to_body(key: JobKey) -> str:

@@ -4,6 +4,8 @@ Access tokens: JSON Web Signatures by PyJWT, over claims that have one text form
 PyJWT checks the signature, with the algorithm that the ring has for the key. It is lenient about the rest by design, so
 the rest is compared: header and payload must be, to the byte, what this module would have written. That leaves no room
 for members that are unknown or come twice, for other forms of a number, for spaces, and for two readings of one token.
+
+So an update that adds a claim is two: one version reads it as what may be absent, and only the next one writes it.
 """
 
 import re

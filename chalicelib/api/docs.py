@@ -2,7 +2,7 @@
 The API's description for programs and for people: ``GET /openapi.json``, ``GET /docs`` and its assets, and ``GET /``.
 
 The page is Swagger UI, all of it served from here. Its files are not part of the source: packaging puts them into the
-zip (see `localstack.packaging`), and a development environment has them from the package ``flask-swagger-ui``.
+zip (see `deployment.packaging`), and a development environment has them from the package ``flask-swagger-ui``.
 """
 
 import functools

@@ -168,7 +168,8 @@ class Job:
 
     ``data_json`` and ``result_json`` are JSON text, which keeps every number as it is. ``attempt`` is 0 until the first
     claim, then 1, 2, … and never decreases; no claim takes it past ``last_attempt``. ``max_attempts`` is what one set
-    of attempts has, a retry by hand begins a new set. ``token`` names the last transition. ``due_at`` is when the sweep
+    of attempts has, a retry by hand begins a new set. ``token`` names the last transition. ``first_run_at`` is what
+    ``run_at`` was for the first attempt of the set, ``None`` until a retry moves that. ``due_at`` is when the sweep
     looks at the job next, ``None`` once it is final. ``expires_at`` is a whole second. ``tags`` and
     ``metadata_json`` are the owner's and mean nothing here.
     """
@@ -187,6 +188,7 @@ class Job:
     run_at: datetime
     due_at: datetime | None
     expires_at: datetime
+    first_run_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     lease_expires_at: datetime | None = None
@@ -210,6 +212,11 @@ class Job:
     def attempt_in_set(self) -> int:
         """Number of the attempt since the job was submitted or last retried by hand."""
         return self.max_attempts - (self.last_attempt - self.attempt)
+
+    @property
+    def queued_at(self) -> datetime:
+        """Since when the job was to run: from its submission, its delay, or its last retry by hand on."""
+        return self.first_run_at or self.run_at
 
     def is_expired(self, at: datetime) -> bool:
         """Whether the retention is over. DynamoDB deletes such rows up to days late, so every read and claim asks."""
@@ -261,6 +268,7 @@ class Job:
             status=JobStatus.PENDING,
             token=act.token,
             run_at=run_at,
+            first_run_at=self.queued_at,
             due_at=due_at,
             lease_expires_at=None,
             events=self._events_and(_event(act, Transition.RETRY, self.attempt, f"{error.code}: {error.detail}")),
@@ -286,6 +294,7 @@ class Job:
             token=act.token,
             last_attempt=self.attempt + self.max_attempts,
             run_at=act.at,
+            first_run_at=None,
             due_at=due_at,
             expires_at=max(self.expires_at, whole_second(act.at + self.retention)),
             started_at=None,

@@ -10,6 +10,7 @@ from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.jobs import Act, Job, JobError, JobErrorCode, JobKey, JobLimits, JobStatus
 from chalicelib.ports import Clock, DueJob, IdSource, JobQueue, JobRepository
 from chalicelib.services.dispatch import dispatch
+from chalicelib.services.measuring import ended
 from chalicelib.services.sweeping import PAGE, TIME_FOR_ONE
 
 DEAD_LETTERED = JobError(
@@ -85,10 +86,12 @@ class DeadLetters:
         return Burial.HELD if job.is_held(act.at) else self._failed(job, act)
 
     def _failed(self, job: Job, act: Act) -> Burial:
+        failed = job.failed(DEAD_LETTERED, act)
         try:
-            self._jobs.advance(job, job.failed(DEAD_LETTERED, act))
+            self._jobs.advance(job, failed)
         except ConcurrentUpdate:
             return Burial.HELD
+        ended(failed)
         return Burial.FAILED
 
     def redrive(self, time_left: Callable[[], timedelta]) -> Redriven:

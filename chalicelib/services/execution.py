@@ -10,6 +10,7 @@ from chalicelib.domain.jobs import Act, Claim, Job, JobError, JobErrorCode, JobK
 from chalicelib.domain.retries import retry_delay
 from chalicelib.ports import Clock, IdSource, JobQueue, JobRepository, OperationRunner, Randomness
 from chalicelib.services.dispatch import dispatch
+from chalicelib.services.measuring import attempt_failed, ended
 
 logger = logging.getLogger(__name__)
 
@@ -96,18 +97,20 @@ class Execution:
             result = self._runner.run(job, is_cancelled=lambda: self._is_lost(job))
         except AttemptFailed as failure:
             error = JobError(code=failure.code, detail=failure.detail)
-            logger.warning(
-                "attempt failed", extra={"job_id": job.key.job_id, "attempt": job.attempt, "code": error.code}
-            )
+            attempt_failed(job, error)
             if failure.is_final or job.attempt >= job.last_attempt:
                 return self._fail(job, error)
             return self._retry(job, error)
-        self._jobs.advance(job, job.finished(result, self._act()))
+        self._end(job, job.finished(result, self._act()))
         return Outcome.SUCCESS
 
     def _fail(self, job: Job, error: JobError) -> Outcome:
-        self._jobs.advance(job, job.failed(error, self._act()))
+        self._end(job, job.failed(error, self._act()))
         return Outcome.FAILED
+
+    def _end(self, job: Job, final: Job) -> None:
+        self._jobs.advance(job, final)
+        ended(final)
 
     def _retry(self, job: Job, error: JobError) -> Outcome:
         act = self._act()

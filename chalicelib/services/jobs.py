@@ -10,6 +10,7 @@ from chalicelib.domain.jobs import Act, Job, JobId, JobKey, JobLimits, JobStatus
 from chalicelib.domain.users import UserId
 from chalicelib.ports import Clock, IdSource, JobLists, JobPage, JobQueue, JobRepository
 from chalicelib.services.dispatch import dispatch
+from chalicelib.services.measuring import ended
 
 T = TypeVar("T")
 
@@ -75,7 +76,9 @@ class JobService:
                 raise Conflict(detail)
             return job.cancelled(self._act())
 
-        return self._changed(owner_id, job_id, cancelled)
+        job = self._changed(owner_id, job_id, cancelled)
+        ended(job)
+        return job
 
     def retry_by_hand(self, owner_id: UserId, job_id: str) -> Job:
         """

@@ -82,7 +82,7 @@ def test_the_message_of_a_job_held_elsewhere_is_settled() -> None:
         '"\\ud800"',
         '{"owner_id": "a", "job_id": ""}',
         f'{{"owner_id": "{"a" * 65}", "job_id": "b"}}',
-        '{"owner_id": "a", "job_id": "b", "version": 2}',
+        '{"owner_id": "a", "job_id": "b", "version": 0}',
     ],
 )
 def test_a_body_that_names_no_job_goes_to_the_dead_letters_and_stops_no_other(body: str) -> None:

@@ -71,7 +71,7 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
     parameter = f"/{suffix}/signing-keys"
     ssm.put_parameter(Name=parameter, Type="SecureString", Value=to_text(RING))
     variables = environment(
-        TOKEN_ISSUER=suffix,
+        STACK_NAME=suffix,
         USERS_TABLE=create_table(dynamodb, "UsersTable", f"users-{suffix}"),
         JOBS_TABLE=create_table(dynamodb, "JobsTable", f"jobs-{suffix}"),
         LIMITS_TABLE=create_table(dynamodb, "LimitsTable", f"limits-{suffix}"),
@@ -350,7 +350,7 @@ def test_a_message_of_no_job_is_returned_by_id_where_it_was(
 def test_a_token_that_has_expired_or_was_altered_opens_nothing(calls: CountedCalls) -> None:
     an_hour_ago = SystemClock().now() - timedelta(hours=1)
     then = FixedClock(an_hour_ago)
-    codec = JwtCodec(issuer=os.environ["TOKEN_ISSUER"], keys=FixedKeys(RING, then), clock=then)
+    codec = JwtCodec(issuer=os.environ["STACK_NAME"], keys=FixedKeys(RING, then), clock=then)
     session = jwt.decode(logged_in(calls), options={"verify_signature": False})
 
     def token(ttl_s: int) -> str:

@@ -31,7 +31,7 @@ FOREIGN = [
     f'{{"user_id": "{OWNER}", "username": ""}}',
     f'{{"user_id": "{OWNER}", "username": "ada\\n"}}',
     f'{{"user_id": "{OWNER}", "username": "{"a" * 65}"}}',
-    f'{{"user_id": "{OWNER}", "username": "ada", "version": 2}}',
+    f'{{"user_id": "{OWNER}", "username": "ada", "version": 0}}',
     f'{{"owner_id": "{KEY.owner_id}", "job_id": "{KEY.job_id}", "version": 1}}',
 ]
 """Bodies that are no order, the last one a job's."""

@@ -10,7 +10,7 @@ from chalicelib.adapters.signing_keys import SsmSigningKeys
 from chalicelib.adapters.succession import HmacSuccession
 from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.domain.signing_keys import PUBLISHED_BEFORE_SIGNING, RING_MAX_AGE, VERIFIES_AFTER_SIGNING
-from localstack.key_ring import KeyRingStore
+from deployment.key_ring import KeyRingStore
 from tests.api.client import Api
 from tests.factories import World, make_session_limits
 from tests.fakes import FixedClock, PassingTime
@@ -28,7 +28,7 @@ class Deployment:
     def __init__(self) -> None:
         self.clock = FixedClock()
         self.store = ParameterStore()
-        self.operator = KeyRingStore(self.store, "stack", PassingTime(self.clock))
+        self.operator = KeyRingStore(self.store, "/stack/signing-keys", PassingTime(self.clock))
         assert self.operator.made(at=self.clock.now())
         shared = World(clock=self.clock, session_limits=make_session_limits(token_ttl=TTL))
         self.readers = [self._reader(), self._reader()]

@@ -3,7 +3,7 @@
 import sys
 import threading
 
-from localstack.packaging import PROJECT
+from deployment.packaging import PROJECT
 from localstack.run import FAULTS, local_api, prepare_process
 from tests.browser.visit import BrowserMissing, visit
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from localstack.emulator import HOST
+from deployment.emulated import HOST
 from tests.chaos.steps import step_of
 from tests.chaos.witness import Witness
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib.metadata import version
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,8 +48,8 @@ from chalicelib.adapters.system import SystemPause, SystemRandomness
 from chalicelib.domain.jobs import JobKey
 from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
+from tests.contract.conformance import ACCOUNT, AWS, STAND_INS, Subject, version_of
 from tests.contract.operation_process import Make
-from tests.dynamodb_local import VERSION as DYNAMODB_LOCAL_VERSION
 from tests.fakes import (
     InMemoryAuditTrail,
     InMemoryCredentialRepository,
@@ -62,23 +62,18 @@ from tests.fakes import (
 )
 
 AUDIT_RETENTION = timedelta(days=90)
-STAND_INS = ("moto", "ministack", "dynamodb-local")
 _numbers = count(1)
 _session = boto3.Session()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List what the conformance tests found the stand-ins not to reproduce."""
-    found = [
-        str(value)
-        for report in terminalreporter.getreports("passed")
-        for name, value in report.user_properties
-        if name == "not reproduced"
-    ]
-    if found:
-        terminalreporter.section("what the stand-ins for AWS do not reproduce")
-        for line in sorted(found):
-            terminalreporter.line(line)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask the facts of a module of each stand-in that it names; where there is an account, of AWS alone."""
+    if "subject" in metafunc.fixturenames:
+        present = {AWS} if ACCOUNT in metafunc.config.stash else set(STAND_INS)
+        names = [name for name in metafunc.module.ASKED if name in present]
+        metafunc.parametrize("subject", names, indirect=True)
+        if "fact" in metafunc.fixturenames:
+            metafunc.parametrize("fact", metafunc.module.FACTS, ids=str)
 
 
 class Ports(Protocol):
@@ -144,16 +139,19 @@ class StandIn:
     """Clients of something that stands in for AWS."""
 
     name: str
-    version: str
-    dynamodb: Any
-    sqs: Any
+    client: Callable[[str], Any]
+
+    @property
+    def dynamodb(self) -> Any:
+        return self.client("dynamodb")
+
+    @property
+    def sqs(self) -> Any:
+        return self.client("sqs")
 
     def new_name(self, prefix: str) -> str:
         """Return a name that no other test gives to a table or a queue."""
         return f"{prefix}-{next(_numbers)}"
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,16 +292,14 @@ def standing_in(name: str, request: pytest.FixtureRequest) -> Iterator[StandIn]:
     if name == "moto":
         # In this order: moto forgets the session of the others.
         with mock_aws(), _one_session():
-            yield StandIn(name=name, version=version("moto"), dynamodb=client("dynamodb"), sqs=client("sqs"))
+            yield StandIn(name=name, client=cache(client))
         return
     ministack: str = request.getfixturevalue("ministack")
     dynamodb_url = ministack if name == "ministack" else request.getfixturevalue("dynamodb_local")
     with _one_session():
         yield StandIn(
             name=name,
-            version=version("ministack") if name == "ministack" else DYNAMODB_LOCAL_VERSION,
-            dynamodb=client("dynamodb", dynamodb_url),
-            sqs=client("sqs", ministack),
+            client=cache(lambda service: client(service, dynamodb_url if service == "dynamodb" else ministack)),
         )
 
 
@@ -323,6 +319,20 @@ def _ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
 def stand_in(request: pytest.FixtureRequest) -> Iterator[StandIn]:
     with standing_in(request.param, request) as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    if request.param == AWS:
+        yield request.config.stash[ACCOUNT]
+        return
+    with standing_in(request.param, request) as stand_in:
+        yield Subject(
+            name=stand_in.name,
+            version=version_of(stand_in.name),
+            client=stand_in.client,
+            new_name=lambda kind: stand_in.new_name(f"facts-{kind}"),
+        )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from moto import mock_aws
 from chalicelib.adapters.signing_keys import SsmSigningKeys
 from chalicelib.adapters.system import SystemPause
 from chalicelib.domain.errors import Unavailable
-from localstack.key_ring import KeyRingStore
+from deployment.key_ring import KeyRingStore
 from tests.aws import client, nowhere
 from tests.fakes import NOON, FixedClock
 
@@ -24,10 +24,9 @@ class Deployment:
 
     def __init__(self, ssm: Any) -> None:
         self.ssm = ssm
-        stack = f"stack-{next(NUMBERS)}"
-        self.parameter = f"/{stack}/signing-keys"
+        self.parameter = f"/stack-{next(NUMBERS)}/signing-keys"
         self.clock = FixedClock()
-        self.operator = KeyRingStore(ssm, stack, SystemPause())
+        self.operator = KeyRingStore(ssm, self.parameter, SystemPause())
 
     def container(self, ssm: Any = None) -> SsmSigningKeys:
         own = ssm or self.ssm
@@ -87,7 +86,7 @@ def test_concurrent_runs_lose_no_key(ministack: str) -> None:
 def test_a_version_that_was_overwritten_is_merged_in(deployment: Deployment) -> None:
     made = deployment.operator.made(at=NOON)
     assert made is not None
-    late = KeyRingStore(_WritesLate(deployment), deployment.parameter.split("/")[1], SystemPause())
+    late = KeyRingStore(_WritesLate(deployment), deployment.parameter, SystemPause())
     rotated = late.rotated(at=NOON)
     kids = {key.kid for key in deployment.container().all_verifying()}
     assert made.kid not in kids, "a replacement came in between"

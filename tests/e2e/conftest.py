@@ -17,11 +17,14 @@ from typing import Any
 
 import pytest
 
-from localstack.packaging import lambda_wheels, package
+from deployment.packaging import TEMPLATE_NAME, lambda_wheels, package
+from deployment.stages import LOCAL, Stage
 from tests.aws import PROJECT
+from tests.deployment import CONFIG
 
 AWS_ENDPOINT = re.compile(r"^AWS endpoint (http://.+)$")
 Finished = subprocess.CompletedProcess[str]
+LOCAL_STACK = Stage(name=LOCAL).stack_name
 READY = re.compile(r"^Ready on (http://localhost:\d+)$")
 
 
@@ -74,7 +77,7 @@ def running(project: Path = PROJECT, /, **environment: str) -> Iterator[Runner]:
 
 def project_with(folder: Path, operations: Mapping[str, str]) -> Path:
     """Make ``folder`` a copy of the product with more operations, each given by its name and the code of its module."""
-    for name in (".chalice", "chalicelib", "localstack"):
+    for name in (".chalice", "chalicelib", "deployment", "localstack"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("deployments", "__pycache__"))
     for name in ("app.py", "requirements.txt"):
         shutil.copy(PROJECT / name, folder)
@@ -111,6 +114,44 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packaged")
     package("local", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def template(packaged: Path) -> dict[str, Any]:
+    """The rendered template of the stage local."""
+    return rendered(packaged)
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The packaged stages but the local one, by their names."""
+    made = {stage: tmp_path_factory.mktemp(stage) for stage in CONFIG["stages"] if stage != LOCAL}
+    for stage, folder in made.items():
+        package(stage, folder)
+    return made
+
+
+@pytest.fixture(scope="session")
+def templates(packaged: Path, folders: dict[str, Path]) -> dict[str, dict[str, Any]]:
+    """The rendered templates of all stages."""
+    return {stage: rendered(folder) for stage, folder in {LOCAL: packaged, **folders}.items()}
+
+
+def rendered(folder: Path) -> dict[str, Any]:
+    """The template of a packaged folder."""
+    template: dict[str, Any] = json.loads((folder / TEMPLATE_NAME).read_text())
+    return template
+
+
+def properties(template: dict[str, Any], resource: str) -> dict[str, Any]:
+    """The properties of a resource of a template."""
+    found: dict[str, Any] = template["Resources"][resource]["Properties"]
+    return found
+
+
+def local_stage(endpoint_url: str) -> Stage:
+    """The stage that ``make run`` serves, in the emulator there."""
+    return Stage(name=LOCAL, endpoint_url=endpoint_url)
 
 
 def call(

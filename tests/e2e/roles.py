@@ -12,10 +12,10 @@ from chalicelib.adapters.dynamodb.items import from_job_item, to_job_item
 from chalicelib.adapters.dynamodb.keys import job_key
 from chalicelib.domain.jobs import Job, JobKey
 from chalicelib.domain.users import UserId
-from localstack.stack import EMULATOR_ACTIONS, STACK_NAME
+from deployment.emulated import EMULATOR_ACTIONS
 from tests.aws import PROJECT, client
 from tests.deployment import CONFIG
-from tests.e2e.conftest import Runner
+from tests.e2e.conftest import LOCAL_STACK, Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +53,17 @@ def permissions() -> list[Permission]:
     """All that the policy files allow."""
     return [
         Permission(function=function, action=action, resource=_short(statement["Resource"]), statement=number)
-        for function, settings in CONFIG["stages"]["local"]["lambda_functions"].items()
+        for function, settings in CONFIG["lambda_functions"].items()
         for number, statement in enumerate(
             json.loads((PROJECT / ".chalice" / settings["iam_policy_file"]).read_text())["Statement"]
         )
-        for action in statement["Action"]
+        for action in statement.get("Action", [])  # one under a condition is not so in this stage
     ]
 
 
-def _short(resource: dict[str, Any]) -> str:
+def _short(resource: str | dict[str, Any]) -> str:
+    if isinstance(resource, str):
+        return resource
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"][0])
     text = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", resource["Fn::Sub"])
@@ -75,7 +77,7 @@ class Deployment:
         endpoint = runner.aws_endpoint
         self.iam, self.functions, self.logs = (client(name, endpoint) for name in ("iam", "lambda", "logs"))
         self.dynamodb, self.sqs = client("dynamodb", endpoint), client("sqs", endpoint)
-        found = client("cloudformation", endpoint).describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+        found = client("cloudformation", endpoint).describe_stack_resources(StackName=LOCAL_STACK)["StackResources"]
         self.names: dict[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
         for mapping in self.functions.list_event_source_mappings()["EventSourceMappings"]:
             self.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -87,6 +89,11 @@ class Deployment:
         """The name that CloudFormation gave a function; of the API's, Chalice writes the name its own way."""
         logical = role_of(function).removesuffix("Role")
         return self.names["APIHandler" if function == "api_handler" else logical]
+
+    def log_group(self, function: str) -> str:
+        """The group that Lambda writes a function's log to."""
+        configuration = self.functions.get_function_configuration(FunctionName=self.function_name(function))
+        return str(configuration["LoggingConfig"]["LogGroup"])
 
     def policy(self, function: str) -> tuple[str, dict[str, Any]]:
         """The name and the document of the one policy in a function's role."""

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from localstack.stack import clients, stack_outputs
 from tests.aws import client
-from tests.e2e.conftest import call, finished, logged_in
+from tests.e2e.conftest import call, finished, local_stage, logged_in
 
 PASSWORD = "yourpassword"
 ANOTHER = "another fine password"
@@ -112,7 +111,7 @@ def admin(api: str, aws_endpoint: str) -> str:
     """The token of an administrator, whom somebody with the deployment's credentials made one."""
     token = logged_in(api, "root")
     client("dynamodb", aws_endpoint).update_item(
-        TableName=stack_outputs(clients(aws_endpoint))["UsersTableName"],
+        TableName=local_stage(aws_endpoint).stack().outputs()["UsersTableName"],
         Key={"username_key": {"S": "root"}},
         UpdateExpression="SET #role = :admin",
         ExpressionAttributeNames={"#role": "role"},

@@ -8,9 +8,10 @@ from localstack_client.session import Session
 
 from chalicelib.adapters.aws import AwsClients
 from chalicelib.bootstrap import build
-from localstack import admin
+from deployment import admin
+from deployment.emulated import clients
+from deployment.stages import Stage
 from localstack.emulator import running_emulator
-from localstack.stack import clients, stack_outputs
 from tests.aws import nowhere
 from tests.deployment import RESOURCES
 from tests.e2e.conftest import Finished, call, logged_in, program
@@ -33,7 +34,7 @@ def emulator() -> Iterator[str]:
 
 def admin_of(aws_endpoint: str, username: str, **environment: str) -> Finished:
     """Run the program."""
-    done = program("localstack.admin", AWS_ENDPOINT_URL=aws_endpoint, USERNAME=username, **environment)
+    done = program("deployment.admin", AWS_ENDPOINT_URL=aws_endpoint, USERNAME=username, **environment)
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == (0 if done.returncode == 0 else 1)
     return done
@@ -97,7 +98,10 @@ def test_a_stack_that_there_is_not_is_said(emulator: str) -> None:
     assert local.returncode == 1
     assert local.stderr.endswith("; make run creates it\n")
     other = admin_of(emulator, "ada", STAGE="gamma", **OWN)
-    assert (other.returncode, other.stderr) == (1, f"there is no stack job-backend-gamma at {emulator}\n")
+    assert (other.returncode, other.stderr) == (
+        1,
+        f"there is no stack job-backend-gamma at {emulator}; make deploy STAGE=gamma creates it\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,8 @@ def test_another_stage_is_a_stack_of_its_name_by_boto3s_own_credentials(emulator
     session = beta(emulator)
     none = admin_of(emulator, "ada", STAGE="beta", **OWN)
     assert (none.returncode, none.stderr) == (1, "ada: there is no user of this name\n")
-    services = build(admin.settings_of(BETA, stack_outputs(session, BETA)), AwsClients(session.client))
+    stage = Stage(name="beta", endpoint_url=emulator)
+    services = build(admin.settings_of(stage, stage.stack().outputs()), AwsClients(session.client))
     services.accounts.register("ada", "a long one, of her own", address="192.0.2.1")
     for said in ("ada is an administrator from now on.\n", "ada is an administrator already.\n"):
         done = admin_of(emulator, "ada", STAGE="beta", **OWN)

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from localstack.stack import STAGE, clients
+from deployment.emulated import clients
+from deployment.rollout import API_STAGE
 from tests.browser.visit import BrowserMissing, glance, visit
 
 
@@ -57,8 +58,8 @@ def test_a_person_logs_in_and_runs_the_main_job_on_the_page(api: str, tmp_path: 
 def test_below_a_stage_the_page_finds_its_files_and_the_service(aws_endpoint: str) -> None:
     (deployed,) = clients(aws_endpoint).client("apigateway").get_rest_apis()["items"]
     with browser_or_skip():
-        seen = glance(f"http://{deployed['id']}.execute-api.localhost:{urlsplit(aws_endpoint).port}/{STAGE}")
-    assert urlsplit(seen.address).path == f"/{STAGE}/docs"
+        seen = glance(f"http://{deployed['id']}.execute-api.localhost:{urlsplit(aws_endpoint).port}/{API_STAGE}")
+    assert urlsplit(seen.address).path == f"/{API_STAGE}/docs"
     assert (seen.result, seen.complaints) == ({"status": "ok"}, [])
 
 

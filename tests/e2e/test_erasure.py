@@ -9,9 +9,8 @@ import pytest
 from chalicelib.account_ports import Erasure
 from chalicelib.adapters.erasure_queue import to_body
 from chalicelib.domain.users import UserId
-from localstack.stack import clients, stack_outputs
 from tests.aws import client
-from tests.e2e.conftest import Runner, call, finished, logged_in, project_with, running
+from tests.e2e.conftest import Runner, call, finished, local_stage, logged_in, project_with, running
 
 OPERATIONS = {
     "sleeps": """
@@ -38,7 +37,7 @@ class Behind:
     """What lies behind the API, as the emulator's administrator sees it."""
 
     def __init__(self, endpoint: str) -> None:
-        self.outputs = stack_outputs(clients(endpoint))
+        self.outputs = local_stage(endpoint).stack().outputs()
         self.sqs = client("sqs", endpoint)
         self.dynamodb = client("dynamodb", endpoint)
 

@@ -2,14 +2,13 @@
 
 import pytest
 
-from localstack.stack import clients, stack_outputs
 from tests.aws import client
-from tests.e2e.conftest import Runner, call
+from tests.e2e.conftest import Runner, call, local_stage
 
 
 @pytest.mark.asvs("6.3.2", "13.2.3")
 def test_nobody_has_an_account_before_anybody_registers(runner: Runner) -> None:
-    outputs = stack_outputs(clients(runner.aws_endpoint))
+    outputs = local_stage(runner.aws_endpoint).stack().outputs()
     dynamodb = client("dynamodb", runner.aws_endpoint)
     held = {
         name: dynamodb.scan(TableName=outputs[f"{name}TableName"], Select="COUNT")["Count"]

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from localstack.stack import STAGE, clients, deploy, stack_outputs
-from tests.e2e.conftest import Runner
+from deployment.emulated import clients
+from deployment.rollout import API_STAGE, roll_out
+from tests.e2e.conftest import Runner, local_stage
 from tests.gateway_responses import KINDS
 from tests.security_headers import OF_DATA, POLICY_OF_THE_GATEWAY, check_security
 
@@ -32,8 +33,8 @@ def address(request: pytest.FixtureRequest, runner: Runner) -> str:
     """The URL of the API, with the front and without."""
     if request.param == "front":
         return runner.api
-    api_id = stack_outputs(clients(runner.aws_endpoint))["RestAPIId"]
-    return f"{runner.aws_endpoint}/_aws/execute-api/{api_id}/{STAGE}"
+    api_id = local_stage(runner.aws_endpoint).stack().outputs()["RestAPIId"]
+    return f"{runner.aws_endpoint}/_aws/execute-api/{api_id}/{API_STAGE}"
 
 
 def problem(answer: Asked) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def problem(answer: Asked) -> dict[str, Any]:
 def test_an_unknown_path_is_not_found(address: str, method: str) -> None:
     answer = ask(address, method, "/nowhere")
     given = problem(answer)
-    assert (answer[0], given["code"], given["type"]) == (404, "NO_SUCH_PATH", f"/{STAGE}/problems/no-such-path")
+    assert (answer[0], given["code"], given["type"]) == (404, "NO_SUCH_PATH", f"/{API_STAGE}/problems/no-such-path")
 
 
 def test_a_refusal_whose_status_the_gateway_does_not_tell_claims_none(address: str) -> None:
@@ -110,18 +111,18 @@ def test_head_answers_as_get_without_the_body(address: str) -> None:
 
 def test_the_gateway_responses_are_put_once(runner: Runner, packaged: Path) -> None:
     apigateway = clients(runner.aws_endpoint).client("apigateway")
-    api_id = stack_outputs(clients(runner.aws_endpoint))["RestAPIId"]
+    api_id = local_stage(runner.aws_endpoint).stack().outputs()["RestAPIId"]
     present = apigateway.get_gateway_responses(restApiId=api_id)["items"]
     assert {each["responseType"] for each in present if not each["defaultResponse"]} == set(KINDS)
     deployments = len(apigateway.get_deployments(restApiId=api_id)["items"])
-    deploy(clients(runner.aws_endpoint), runner.aws_endpoint, packaged)
+    roll_out(local_stage(runner.aws_endpoint), packaged)
     assert len(apigateway.get_deployments(restApiId=api_id)["items"]) == deployments
     assert problem(ask(runner.api, "GET", "/nowhere"))["code"] == "NO_SUCH_PATH"
 
 
 def test_what_the_gateway_throttles_may_come_again(runner: Runner) -> None:
     apigateway = clients(runner.aws_endpoint).client("apigateway")
-    stage = {"restApiId": stack_outputs(clients(runner.aws_endpoint))["RestAPIId"], "stageName": STAGE}
+    stage = {"restApiId": local_stage(runner.aws_endpoint).stack().outputs()["RestAPIId"], "stageName": API_STAGE}
     limits = {"rateLimit": "0.001", "burstLimit": "1"}
     setting = [{"op": "replace", "path": f"/*/*/throttling/{name}", "value": value} for name, value in limits.items()]
     apigateway.update_stage(**stage, patchOperations=setting)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from localstack.stack import clients, stack_outputs
 from tests.aws import client
-from tests.e2e.conftest import call, finished, logged_in
+from tests.e2e.conftest import call, finished, local_stage, logged_in
 from tests.e2e.test_redrive import redrive
 
 SWEEP_PATIENCE_S = 75
@@ -32,7 +31,7 @@ class Behind:
     """What lies behind the API, for tests that take a message away or put one in."""
 
     def __init__(self, endpoint: str) -> None:
-        self.outputs = stack_outputs(clients(endpoint))
+        self.outputs = local_stage(endpoint).stack().outputs()
         self.sqs = client("sqs", endpoint)
         self.dynamodb = client("dynamodb", endpoint)
 

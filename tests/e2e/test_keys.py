@@ -1,5 +1,6 @@
 """``make keys``'s program: what it does to the ring, on an emulator and by boto3's credentials, and what it says."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,8 +18,11 @@ LOCAL = "/job-backend-local/signing-keys"
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[str]:
-    """The endpoint of an emulator without a stack."""
+    """The endpoint of an emulator with a stack of each of two stages, and without a ring."""
     with running_emulator(enforce_iam=False) as endpoint:
+        template = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+        for stack in ("job-backend-local", "job-backend-beta"):
+            client("cloudformation", endpoint).create_stack(StackName=stack, TemplateBody=template)
         yield endpoint
 
 
@@ -38,7 +42,7 @@ def ring(ssm: Any, name: str = LOCAL) -> KeyRing:
 
 def keys(**environment: str) -> Finished:
     """Run the program."""
-    done = program("localstack.keys", **environment)
+    done = program("deployment.keys", **environment)
     assert "Traceback" not in done.stderr
     return done
 
@@ -100,6 +104,14 @@ def test_what_it_cannot_do_is_said(environment: dict[str, str], refusal: str) ->
     assert done.returncode == 1
     assert refusal in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("compromised", ["", "1"])
+def test_a_stage_that_is_not_there_gets_no_ring(emulator: str, ssm: Any, compromised: str) -> None:
+    done = keys(AWS_ENDPOINT_URL=emulator, STAGE="dve", COMPROMISED=compromised)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "there is no stack job-backend-dve; make deploy STAGE=dve creates it, with its key ring\n"
+    assert not ssm.describe_parameters()["Parameters"]
 
 
 def test_an_emulator_that_does_not_answer_is_said() -> None:

@@ -12,19 +12,19 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localstack.packaging import TEMPLATE_NAME
-from localstack.stack import EMULATOR_ACTIONS
+from deployment.emulated import EMULATOR_ACTIONS
+from deployment.packaging import TEMPLATE_NAME
 from tests.aws import PROJECT
 from tests.deployment import CONFIG
 from tests.e2e.conftest import project_with, running
 from tests.e2e.probes import OPERATIONS, PROBES, SETTINGS, submit_once
 from tests.e2e.roles import Deployment, Permission, permissions, role_of
+from tests.e2e.test_permissions import TRACES
 from tests.e2e.unenforced import UNENFORCED
 
 ALL = permissions()
@@ -89,14 +89,14 @@ def test_a_deployed_role_has_what_its_policy_file_has_and_the_emulators_own_name
         assert sorted(has) == sorted(may + by_another_name)
 
 
-def test_a_function_may_write_the_log_that_lambda_keeps_for_it_and_no_other_functions(deployment: Deployment) -> None:
+def test_a_function_may_write_the_log_that_it_has_and_no_other_functions(deployment: Deployment) -> None:
     functions = {each.function for each in ALL}
-    groups = {each: f":log-group:/aws/lambda/{deployment.function_name(each)}:" for each in functions}
+    groups = {each: f":log-group:{deployment.log_group(each)}:*" for each in functions}
+    assert len(set(groups.values())) == len(functions)
     for function in functions:
         _, document = deployment.policy(function)
         (allowed,) = [each["Resource"] for each in document["Statement"] if each["Action"][0].startswith("logs:")]
-        group = allowed[allowed.index(":log-group:") :]
-        assert [each for each, name in groups.items() if fnmatchcase(name, group)] == [function]
+        assert allowed[allowed.index(":log-group:") :] == groups[function]
 
 
 def test_the_emulator_asks_for_a_batch_of_messages_by_a_name_of_its_own(deployment: Deployment) -> None:
@@ -129,32 +129,34 @@ def test_each_function_has_a_role_and_a_policy_file_of_its_own(packaged: Path) -
         assert len(role["Policies"]) == 1
     assert not [name for name, function in functions.items() if {"Policies", "PermissionsBoundary"} & set(function)]
     files = sorted(path.name for path in (PROJECT / ".chalice").glob("policy-*.json"))
-    for stage in CONFIG["stages"].values():
-        assert sorted(each["iam_policy_file"] for each in stage["lambda_functions"].values()) == files
-        assert len(files) == len(functions)
+    assert sorted(each["iam_policy_file"] for each in CONFIG["lambda_functions"].values()) == files
+    assert len(files) == len(functions)
+    assert not [name for name, stage in CONFIG["stages"].items() if "iam_policy_file" in json.dumps(stage)]
 
 
 @pytest.mark.asvs("13.2.2")
-def test_nothing_is_allowed_by_a_star_but_the_own_log(packaged: Path) -> None:
-    """The end of a function's name, and with it of its log group's, is not known before the function is made."""
+def test_nothing_is_allowed_by_a_star(packaged: Path) -> None:
+    """But for traces, where a stage has them."""
     for role in resources(packaged, "AWS::IAM::Role").values():
-        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+        statements = role["Policies"][0]["PolicyDocument"]["Statement"]
+        for statement in (each for each in statements if each != TRACES):
             actions, resource = statement["Action"], json.dumps(statement["Resource"])
             assert all(re.fullmatch(r"[a-z]+:[A-Z]\w+", action) for action in actions), actions
-            if "*" in resource:
-                assert set(actions) == {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
-                assert re.search(r":log-group:/aws/lambda/\$\{AWS::StackName\}-[A-Za-z]+-\*\"", resource), resource
-                assert resource.count("*") == 1
+            assert "*" not in resource, resource
 
 
 def test_no_other_suite_turns_the_policies_off() -> None:
     """But for emulators without the product: with a stand-in for it, with nothing, and somebody else's."""
     suites = {path.name: path.read_text() for path in (PROJECT / "tests" / "e2e").glob("*.py")}
     assert {name for name, text in suites.items() if f"enforce_iam={False}" in text} == {
+        "test_conformance_program.py",
         "test_keys.py",
         "test_redrive.py",
     }
-    assert {name for name, text in suites.items() if re.search(r"\bministack: str", text)} == {"test_runner.py"}
+    assert {name for name, text in suites.items() if re.search(r"\bministack: str", text)} == {
+        "test_cost.py",
+        "test_runner.py",
+    }
 
 
 READS = """

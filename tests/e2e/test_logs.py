@@ -17,12 +17,12 @@ import pytest
 
 from chalicelib.adapters.signing_keys import from_text
 from chalicelib.domain.audit import AuditAction
-from localstack.stack import STACK_NAME, clients, stack_outputs
 from tests.aws import client
-from tests.e2e.conftest import Runner, call, finished, project_with, running
+from tests.e2e.conftest import LOCAL_STACK, Runner, call, finished, local_stage, project_with, running
 from tests.e2e.probes import SCHEDULE_EVENT
 from tests.e2e.secrets_in_logs import PIECE, leaks
 from tests.e2e.test_erasure import wait_until
+from tests.embedded_metrics import data_of
 
 OPERATIONS = {
     "echoes": """
@@ -107,10 +107,10 @@ class Behind:
     """The product as the operator has it."""
 
     def __init__(self, endpoint: str) -> None:
-        self.outputs = stack_outputs(clients(endpoint))
+        self.outputs = local_stage(endpoint).stack().outputs()
         self.dynamodb, self.sqs, self.functions = (client(name, endpoint) for name in ("dynamodb", "sqs", "lambda"))
         self.logs, self.ssm = client("logs", endpoint), client("ssm", endpoint)
-        found = client("cloudformation", endpoint).describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+        found = client("cloudformation", endpoint).describe_stack_resources(StackName=LOCAL_STACK)["StackResources"]
         self.names: dict[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
 
     def invoke(self, function: str, event: Any) -> None:
@@ -118,9 +118,7 @@ class Behind:
 
     def lines(self, function: str) -> list[str]:
         """All that a function has logged; nothing before its first line."""
-        group = f"/aws/lambda/{self.names[function]}"
-        if not self.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-            return []
+        group = self.names["ApiLogs" if function == "APIHandler" else f"{function}Logs"]
         pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
 
@@ -223,6 +221,7 @@ def _behind_the_api(run: Run, behind: Behind, token: str) -> None:
     behind.sqs.send_message(QueueUrl=behind.names["JobsDeadLetterQueue"], MessageBody=letter)
     behind.invoke("Sweep", SCHEDULE_EVENT)
     behind.invoke("Redrive", {})
+    run.call("POST", f"/jobs/{late['job_id']}/cancel", token=token)
 
 
 def _faults(run: Run, behind: Behind, password: str, token: str) -> None:
@@ -260,7 +259,7 @@ def _everything(run: Run, behind: Behind) -> None:
     run.call("POST", "/jobs", body={"operation": "echoes", "data": run.text("left behind")}, token=leaving)
     run.texts += behind.texts_of("UsersTable", "password_hash")
     run.tokens += behind.texts_of("CredentialsTable", "digest", "current_digest", "previous_digest", "family_digest")
-    ring = behind.ssm.get_parameter(Name=f"/{STACK_NAME}/signing-keys", WithDecryption=True)["Parameter"]["Value"]
+    ring = behind.ssm.get_parameter(Name=f"/{LOCAL_STACK}/signing-keys", WithDecryption=True)["Parameter"]["Value"]
     run.tokens += [each["secret"] for each in json.loads(ring)["keys"]]
     run.texts += [key.secret.hex() for key in from_text(ring, parameter="signing-keys").keys]
     run.call("DELETE", "/me", token=leaving)
@@ -338,6 +337,21 @@ def test_there_was_something_to_find(run: Run) -> None:
     for function in ("Sweep", "Redrive"):
         assert any(line.startswith("Traceback ") for line in run.log[function]), function
     assert any(record["message"] == "operation raised" for _, record in records(run))
+
+
+def test_every_function_that_ends_jobs_measures_it(run: Run) -> None:
+    """By CloudWatch's rules, which every line is held against."""
+    data = {
+        name: [each for line in lines if line.startswith("{") for each in data_of(line)]
+        for name, lines in run.log.items()
+    }
+    ends = {(name, *each.dimensions) for name, found in data.items() for each in found if each.name == "Jobs"}
+    assert {each.namespace for found in data.values() for each in found} == {LOCAL_STACK}
+    assert ends == {
+        ("APIHandler", ("outcome", "CANCELLED")),
+        ("Consume", ("outcome", "FAILED")),
+        ("Consume", ("outcome", "SUCCESS")),
+    }
 
 
 @pytest.mark.parametrize(

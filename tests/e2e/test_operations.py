@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.aws import client
-from tests.e2e.conftest import Runner, call, finished, logged_in, project_with, running
+from tests.e2e.conftest import LOCAL_STACK, Runner, call, finished, logged_in, project_with, running
+from tests.embedded_metrics import Datum, data_of
 
 OPERATIONS = {
     "second_try": """
@@ -93,12 +95,37 @@ def test_an_operation_takes_nothing_down_but_its_own_job(api: str, token: str, o
     assert finished(api, submitted(api, token, "second_try"), token)["status"] == "SUCCESS"
 
 
+def lines_of(logs: Any, job_path: str) -> list[str]:
+    """What the consumer's log has of a job."""
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/job-backend-local-consume")["logGroups"]
+    lines = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
+    return [line["message"].rstrip("\n") for line in lines if job_path.rpartition("/")[2] in line["message"]]
+
+
+def test_metrics_are_events_of_the_log_by_themselves(api: str, token: str, aws_endpoint: str) -> None:
+    """CloudWatch takes them only from events that are nothing but JSON."""
+    logs = client("logs", aws_endpoint)
+    path = submitted(api, token, "second_try")
+    finished(api, path, token)
+    deadline = time.monotonic() + 20
+    while not (ends := [line for line in lines_of(logs, path) if '"job ended"' in line]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    (failed,) = [line for line in lines_of(logs, path) if '"attempt failed"' in line]
+    assert data_of(failed) == [Datum(LOCAL_STACK, "FailedAttempts", "Count", 1)]
+    (end,) = ends
+    jobs, took, attempts = data_of(end)
+    assert jobs == Datum(LOCAL_STACK, "Jobs", "Count", 1, (("outcome", "SUCCESS"),))
+    assert attempts == Datum(LOCAL_STACK, "Attempts", "Count", 2)
+    job = call(api, "GET", path, token=token)[1]
+    queued, done = (datetime.fromisoformat(job[name]) for name in ("created_at", "finished_at"))
+    assert took == Datum(LOCAL_STACK, "QueuedToDone", "Milliseconds", (done - queued) // timedelta(milliseconds=1))
+
+
 def outcomes(logs: Any, job_path: str) -> list[str]:
     """How each delivery of the job's message ended, as the consumer's log has it."""
-    (group,) = logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/job-backend-local-Consume")["logGroups"]
-    lines = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-    found = [line["message"] for line in lines if job_path.rpartition("/")[2] in line["message"]]
-    return [line.partition('"outcome": "')[2].partition('"')[0] for line in found if '"outcome"' in line]
+    found = [line for line in lines_of(logs, job_path) if '"message delivered"' in line]
+    return [line.partition('"outcome": "')[2].partition('"')[0] for line in found]
 
 
 def test_an_operation_hears_that_its_job_is_called_off(api: str, token: str, aws_endpoint: str) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from localstack.emulator import running_emulator
-from localstack.stack import STACK_NAME
 from tests.aws import client, nowhere
-from tests.e2e.conftest import Finished, program
+from tests.e2e.conftest import LOCAL_STACK, Finished, program
 
 
 def redrive(**environment: str) -> Finished:
     """Run the program."""
-    return program("localstack.redrive", **environment)
+    return program("deployment.redrive", **environment)
 
 
 def refusal(endpoint: str) -> str:
@@ -54,12 +53,12 @@ def stack(request: pytest.FixtureRequest, emulator: str) -> Iterator[str]:
         "Outputs": {"RedriveName": {"Value": {"Ref": "Redrive"}}},
     }
     cloudformation.create_stack(
-        StackName=STACK_NAME, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+        StackName=LOCAL_STACK, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
     )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=STACK_NAME, WaiterConfig={"Delay": 1})
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=LOCAL_STACK, WaiterConfig={"Delay": 1})
     yield emulator
-    cloudformation.delete_stack(StackName=STACK_NAME)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK_NAME, WaiterConfig={"Delay": 1})
+    cloudformation.delete_stack(StackName=LOCAL_STACK)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=LOCAL_STACK, WaiterConfig={"Delay": 1})
 
 
 IN_THREE = """
@@ -99,4 +98,4 @@ def test_an_emulator_that_does_not_answer_is_said() -> None:
 
 
 def test_a_stack_that_is_not_there_is_said(emulator: str) -> None:
-    assert f"there is no stack {STACK_NAME} at {emulator}; make run creates it" in refusal(emulator)
+    assert f"there is no stack {LOCAL_STACK} at {emulator}; make run creates it" in refusal(emulator)

@@ -11,8 +11,8 @@ from threading import Barrier
 
 import pytest
 
+from deployment.packaging import TEMPLATE_NAME
 from localstack.emulator import EmulatorError, running_emulator
-from localstack.packaging import TEMPLATE_NAME
 from localstack.run import RunError, change_settings
 from tests.aws import nowhere
 from tests.e2e.conftest import Runner, call, logged_in

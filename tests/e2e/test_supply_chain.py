@@ -17,10 +17,10 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from localstack import packaging, sbom
-from localstack.audit import CLEAN, NOT_AUDITED, VULNERABLE, audit
-from localstack.dependencies import dependency_faults
-from localstack.packaging import ZIP_NAME, PackagingError, lambda_wheels, package
+from deployment import packaging, sbom
+from deployment.audit import CLEAN, NOT_AUDITED, VULNERABLE, audit
+from deployment.dependencies import dependency_faults
+from deployment.packaging import ZIP_NAME, PackagingError, lambda_wheels, package
 from tests.aws import PROJECT
 from tests.e2e.test_package import pinned
 
@@ -196,7 +196,7 @@ def test_an_audit_that_is_refused_or_reaches_nothing_fails_with_one_line(tmp_pat
         assert audit(REQUIREMENTS, url=url)[0] == NOT_AUDITED
     # Nothing listens at its port any more.
     done = subprocess.run(
-        [sys.executable, "-m", "localstack.audit", "--osv-url", url],
+        [sys.executable, "-m", "deployment.audit", "--osv-url", url],
         cwd=PROJECT,
         capture_output=True,
         text=True,

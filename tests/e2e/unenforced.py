@@ -33,8 +33,7 @@ QUEUES = {"consume": "JobsQueue", "dead_letter": "JobsDeadLetterQueue", "erase":
 
 def logs(deployment: Deployment, function: str) -> bool:
     """Whether what a function logs is kept, its group being gone before."""
-    name = deployment.function_name(function)
-    group = f"/aws/lambda/{name}"
+    group = deployment.log_group(function)
     if deployment.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
         deployment.logs.delete_log_group(logGroupName=group)
     deployment.invoke(function, IDLE_EVENTS[function])
@@ -84,11 +83,6 @@ _LAMBDA_LOGS = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwat
 _LAMBDA_SQS = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-lambda-function-trigger.html"
 
 UNENFORCED = {
-    "logs:CreateLogGroup": Unenforced(
-        reason="Lambda makes the function's log group with its first log line: the template has none",
-        source=_LAMBDA_LOGS,
-        probe=logs,
-    ),
     "logs:CreateLogStream": Unenforced(
         reason="Lambda makes a log stream for each container of the function", source=_LAMBDA_LOGS, probe=logs
     ),

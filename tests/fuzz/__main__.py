@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localstack.demo import DemoError, call
-from localstack.packaging import PROJECT
+from deployment.api_client import ApiError, call
+from deployment.packaging import PROJECT
 from localstack.run import FAULTS, local_api, prepare_process
 
 FOLDER = Path(__file__).parent
@@ -79,7 +79,7 @@ def main() -> int:
             return fuzz(api, examples=os.environ.get("EXAMPLES", "1000"), seed=os.environ.get("SEED", "1"))
     except KeyboardInterrupt:
         return 1
-    except (DemoError, *FAULTS) as error:
+    except (ApiError, *FAULTS) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 

@@ -20,7 +20,7 @@ import schemathesis
 from chalicelib.adapters.common_passwords import CommonPasswords
 from chalicelib.domain.errors import InvalidInput
 from chalicelib.domain.users import PASSWORD_MIN_CHARACTERS, checked_password
-from localstack.demo import call
+from deployment.api_client import call
 
 PARSING = threading.Lock()
 

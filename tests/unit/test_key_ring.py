@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib.adapters.signing_keys import from_text, to_text
 from chalicelib.domain.signing_keys import KeyRing
-from localstack.key_ring import PUTS, Change, KeyRingStore
-from localstack.keys import described
+from deployment.key_ring import PUTS, Change, KeyRingStore
+from deployment.keys import described
 from tests.fakes import NOON, FixedClock, PassingTime
 from tests.parameter_store import ParameterStore
 
@@ -21,7 +21,7 @@ class Operator:
     def __init__(self, store: ParameterStore | None = None) -> None:
         self.store = store or ParameterStore()
         self.pause = PassingTime(FixedClock())
-        self.ring = KeyRingStore(self.store, "stack", self.pause)
+        self.ring = KeyRingStore(self.store, "/stack/signing-keys", self.pause)
 
     def written(self) -> KeyRing:
         return from_text(self.store.versions[NAME][-1], parameter=NAME)

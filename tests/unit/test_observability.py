@@ -2,10 +2,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.observability import JsonFormatter, configure_logging, places_of
+from chalicelib.observability import MEASURING, METRICS, JsonFormatter, configure_logging, places_of
+from chalicelib.services import measuring
+from tests.embedded_metrics import Datum, data_of
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -71,13 +74,46 @@ def test_a_field_that_is_no_json_is_written_as_text() -> None:
     assert json.loads(JsonFormatter().format(record("odd", value={1, 2}.__class__)))["value"] == "<class 'set'>"
 
 
+def test_every_metric_is_one_by_the_rules_of_cloudwatch() -> None:
+    values: dict[str, object] = dict.fromkeys(METRICS, 7)
+    found = data_of(JsonFormatter("shop").format(record("measured", outcome="FAILED", **values)))
+    assert found == [
+        Datum("shop", "Jobs", "Count", 7, (("outcome", "FAILED"),)),
+        Datum("shop", "QueuedToDone", "Milliseconds", 7),
+        Datum("shop", "Attempts", "Count", 7),
+        Datum("shop", "FailedAttempts", "Count", 7),
+    ]
+
+
+def test_the_dimensions_of_metrics_have_few_values() -> None:
+    """Each value of each is a metric that is paid for by the month: no ids, no names of users, no operations."""
+    assert {name for metric in METRICS.values() for name in metric.dimensions} == {"outcome"}
+
+
+def test_a_metric_is_of_the_instant_of_its_line() -> None:
+    fields = json.loads(JsonFormatter("shop").format(record("measured", Attempts=1)))
+    at = datetime.fromtimestamp(fields["_aws"]["Timestamp"] / 1000, UTC)
+    assert at.isoformat(timespec="milliseconds") == fields["time"]
+
+
+def test_a_line_without_metrics_declares_none() -> None:
+    assert "_aws" not in json.loads(JsonFormatter("shop").format(record("said", outcome="FAILED", attempts=1)))
+
+
+def test_without_a_namespace_the_fields_are_logged_and_are_no_metrics() -> None:
+    fields = json.loads(JsonFormatter().format(record("measured", Attempts=1)))
+    assert fields["Attempts"] == 1
+    assert "_aws" not in fields
+
+
 @pytest.fixture
 def root_logger() -> Iterator[logging.Logger]:
-    """The root logger, put back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    """The root logger, it and the others that are configured put back as they were."""
+    root, measured = logging.getLogger(), logging.getLogger(MEASURING)
+    handlers, levels = root.handlers[:], (root.level, measured.level)
     yield root
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.level, measured.level = levels
 
 
 @pytest.mark.asvs("16.2.3")
@@ -91,6 +127,21 @@ def test_logs_go_to_standard_error_once(root_logger: logging.Logger, capsys: pyt
     said = capsys.readouterr()
     assert said.out == ""
     assert [json.loads(line)["message"] for line in said.err.splitlines()] == ["said"]
+
+
+def test_metrics_do_not_depend_on_how_much_is_logged(
+    root_logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert measuring.logger.name == MEASURING
+    configure_logging("ERROR", namespace="shop")
+    measuring.logger.info("measured", extra={"Attempts": 2})
+    logging.getLogger("chalicelib.test").warning("unsaid")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert data_of(line) == [Datum("shop", "Attempts", "Count", 2)]
+    configure_logging("ERROR")
+    measuring.logger.info("measured", extra={"Attempts": 2})
+    assert not capsys.readouterr().err, "no metrics, so nothing to keep the line for"
+    assert len(root_logger.handlers) == 1
 
 
 @pytest.mark.parametrize("level", ["VERBOSE", "", "info"])

@@ -128,7 +128,14 @@ def test_a_stored_hash_that_cannot_be_read_is_a_logged_fault_and_a_wrong_passwor
     assert len(worked_on) == 1, "and the time tells nobody"
 
 
-@pytest.mark.parametrize("stored", [HASH + "A", HASH.replace("argon2id", "argon2i"), HASH.replace("v=19", "v=99")])
+ALTERED = {
+    "with another digest": HASH + "A",
+    "of another kind": HASH.replace("argon2id", "argon2i"),
+    "of another version": HASH.replace("v=19", "v=99"),
+}
+
+
+@pytest.mark.parametrize("stored", ALTERED.values(), ids=ALTERED)
 def test_a_stored_hash_that_was_altered_fits_nothing(stored: str) -> None:
     assert HASHER.check("correct horse", stored) == WRONG
 

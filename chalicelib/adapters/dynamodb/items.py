@@ -3,6 +3,10 @@ Items as DynamoDB has them, to and from the domain.
 
 Instants are epoch milliseconds, but for ``expires_at_epoch_s``, which DynamoDB's TTL wants in seconds. Data and results
 are JSON text: DynamoDB's own numbers end at 38 digits.
+
+While a stack is updated, and after the way back from an update, old code reads rows of newer code. So an attribute may
+be added that old code does without: it passes over it, and leaves it where it updates the row. None may be renamed or
+become necessary, and a new value of one, such as a status, is read by one version and first written by the next.
 """
 
 from datetime import datetime, timedelta
@@ -116,12 +120,13 @@ def to_job_item(job: Job) -> "Item":
         item |= {"due_shard": text(shard), "due_at_epoch_ms": epoch_ms(due_at)}
     if job.status in INDEXED_STATUSES:
         item["owner_status"] = text(owner_status(job.key.owner_id, job.status))
-    if job.started_at is not None:
-        item["started_at_epoch_ms"] = epoch_ms(job.started_at)
-    if job.finished_at is not None:
-        item["finished_at_epoch_ms"] = epoch_ms(job.finished_at)
-    if job.lease_expires_at is not None:
-        item["lease_expires_at_epoch_ms"] = epoch_ms(job.lease_expires_at)
+    instants = {
+        "first_run_at_epoch_ms": job.first_run_at,
+        "started_at_epoch_ms": job.started_at,
+        "finished_at_epoch_ms": job.finished_at,
+        "lease_expires_at_epoch_ms": job.lease_expires_at,
+    }
+    item |= {name: epoch_ms(at) for name, at in instants.items() if at is not None}
     if job.result_json is not None:
         item["result"] = text(job.result_json)
     if job.error is not None:
@@ -153,6 +158,7 @@ def from_job_item(item: "Mapping[str, AttributeValueTypeDef]") -> Job:
         run_at=instant(item["run_at_epoch_ms"]),
         due_at=None if status in FINAL else instant(item["due_at_epoch_ms"]),
         expires_at=EPOCH + timedelta(seconds=int(item["expires_at_epoch_s"]["N"])),
+        first_run_at=instant(item["first_run_at_epoch_ms"]) if "first_run_at_epoch_ms" in item else None,
         started_at=instant(item["started_at_epoch_ms"]) if "started_at_epoch_ms" in item else None,
         finished_at=instant(item["finished_at_epoch_ms"]) if "finished_at_epoch_ms" in item else None,
         lease_expires_at=instant(item["lease_expires_at_epoch_ms"]) if "lease_expires_at_epoch_ms" in item else None,

@@ -145,7 +145,7 @@ RESCUING = (
         "letter dropped",
         "a dead letter is deleted, and its job says nothing",
         DEAD_LETTERS,
-        "            self._jobs.advance(job, job.failed(DEAD_LETTERED, act))\n",
+        "            self._jobs.advance(job, failed)\n",
         "            pass\n",
     ),
     Mutant(
@@ -159,7 +159,7 @@ RESCUING = (
         "letter ignores the attempt",
         "a dead letter fails its job as it is by then, be it ended or begun anew meanwhile",
         DEAD_LETTERS,
-        "self._jobs.advance(job, job.failed(DEAD_LETTERED, act))",
+        "self._jobs.advance(job, failed)",
         "job = self._jobs.get(job.key) or job\n            self._jobs.advance(job, job.failed(DEAD_LETTERED, act))",
     ),
     Mutant(

@@ -1,0 +1,193 @@
+"""The product over an emulated DynamoDB, SQS and parameter store, entered as Lambda enters it, under a meter."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+import app
+from benchmarks.cost.meter import Meter, item_bytes
+from chalicelib import bootstrap
+from chalicelib.adapters.signing_keys import to_text
+from chalicelib.observability import JsonFormatter
+from tests.aws import client, create_queue, create_table
+from tests.deployment import environment
+from tests.events import api_event, sqs_event
+from tests.factories import make_ring
+from tests.fakes import FixedClock, PassingTime
+
+BEGINS_AT = datetime(2099, 1, 1, 12, tzinfo=UTC)
+"""So late that no emulator takes any row for expired."""
+
+CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
+TABLES = ("Users", "Jobs", "Limits", "Credentials", "Audit", "Idempotency")
+SCHEDULED = {
+    "account": "000000000000",
+    "region": "us-east-1",
+    "detail": {},
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "time": "2099-01-01T12:00:00Z",
+    "id": "00000000-0000-4000-8000-000000000000",
+    "resources": ["arn:aws:events:us-east-1:000000000000:rule/sweep"],
+    "version": "0",
+}
+ROW_OVERHEAD_BYTES = 100
+"""What DynamoDB adds to each row for storage, and to each entry of an index."""
+
+
+class LambdaContext:
+    """Of an invocation that has a minute and a half left."""
+
+    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the same each time."""
+        return 90_000
+
+
+class Refused(Exception):
+    """The product gave another answer than the shape counts on; the message has it."""
+
+
+class Stand:
+    """
+    One warm container of each function, and one user who is signed in.
+
+    Time passes only where `clock` is advanced or a request waits; what shall happen during a wait is
+    ``pause.meanwhile``.
+    """
+
+    def __init__(self, *, sqs: Any, dynamodb: Any, names: dict[str, str], meter: Meter, clock: FixedClock) -> None:  # noqa: ANN401 - boto3's own
+        self._sqs = sqs
+        self._dynamodb = dynamodb
+        self._names = names
+        self._token = ""
+        self.meter = meter
+        self.clock = clock
+        self.pause = PassingTime(clock)
+
+    def sign_in(self) -> None:
+        """Register the user and sign in."""
+        self.request("POST", "/register", 201, CREDENTIALS)
+        self._token = self.request("POST", "/login", 200, CREDENTIALS)["access_token"]
+
+    def request(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        resource: str,
+        status: int,
+        body: object = None,
+        *,
+        headers: dict[str, str] | None = None,
+        query: str = "",
+        **parameters: str,
+    ) -> Any:  # noqa: ANN401 - any JSON
+        """Make a request of the API; return its answer, which must have this status."""
+        given = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}", **(headers or {})}
+        text = None if body is None else json.dumps(body)
+        event = api_event(method, resource, body=text, headers=given, path_parameters=parameters, query=query)
+        waits = len(self.pause.slept)
+        with self.meter.invocation("api_handler"):
+            answer: Any = app.app(event, None)
+        counts = self.meter.counts
+        counts.waited_ms["api_handler"] += sum(
+            round(slept.total_seconds() * 1000) for slept in self.pause.slept[waits:]
+        )
+        counts.units["api_requests"] += 1
+        counts.out_bytes += len(answer["body"].encode())
+        counts.out_bytes += sum(len(f"{name}: {value}\r\n".encode()) for name, value in answer["headers"].items())
+        if answer["statusCode"] != status:
+            message = f"{method} {resource} gave {answer['statusCode']}: {answer['body']}"
+            raise Refused(message)
+        return json.loads(answer["body"])
+
+    def consume(self, number: int) -> None:
+        """
+        Deliver one batch of so many messages, as the event source mapping does.
+
+        It receives the batch with one request and deletes it with another.
+        """
+        bodies: list[str] = []
+        while len(bodies) < number:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._names["JOBS_QUEUE_URL"], MaxNumberOfMessages=number - len(bodies), WaitTimeSeconds=1
+            )
+            received = answer.get("Messages", [])
+            if not received:
+                message = f"{len(bodies)} messages came, not {number}"
+                raise Refused(message)
+            bodies += [message["Body"] for message in received]
+        with self.meter.invocation("consume"):
+            failed = app.consume(sqs_event(*bodies), LambdaContext())
+        if failed != {"batchItemFailures": []}:
+            message = f"consume gave {failed}"
+            raise Refused(message)
+        self.meter.counts.jobs_run += number
+        self.meter.counts.units["sqs_requests"] += 2
+        self.meter.counts.units["sqs_fair_requests"] += 2
+
+    def sweep(self) -> None:
+        """Run one sweep."""
+        with self.meter.invocation("sweep"):
+            app.sweep(SCHEDULED, LambdaContext())
+        self.meter.counts.units["schedule_runs"] += 1
+
+    def stored_bytes(self) -> int:
+        """Return what DynamoDB keeps of all jobs, of which none may be in an index any more."""
+        rows = self._dynamodb.scan(TableName=self._names["JOBS_TABLE"])["Items"]
+        return sum(item_bytes(row) + ROW_OVERHEAD_BYTES for row in rows)
+
+
+@contextmanager
+def standing(endpoint_url: str, dynamodb_url: str = "") -> Iterator[Stand]:
+    """Give a stand of its own tables and queues on the emulator; its tables are at ``dynamodb_url`` if it is given."""
+    suffix = f"cost-{uuid4()}"
+    dynamodb_url = dynamodb_url or endpoint_url
+    # Made before the meter, which counts none of what the stand does in the place of AWS.
+    dynamodb, sqs, ssm = client("dynamodb", dynamodb_url), client("sqs", endpoint_url), client("ssm", endpoint_url)
+    names = {f"{name.upper()}_TABLE": create_table(dynamodb, f"{name}Table", f"{name}-{suffix}") for name in TABLES}
+    names |= {
+        "JOBS_QUEUE_URL": create_queue(sqs, f"jobs-{suffix}"),
+        "ERASURES_QUEUE_URL": create_queue(sqs, f"erasures-{suffix}", "ErasuresQueue"),
+        "SIGNING_KEYS_PARAMETER": f"/{suffix}/signing-keys",
+    }
+    clock = FixedClock(BEGINS_AT)
+    ring = to_text(make_ring(at=BEGINS_AT))
+    ssm.put_parameter(Name=names["SIGNING_KEYS_PARAMETER"], Type="SecureString", Value=ring)
+    variables = environment(
+        STACK_NAME="job-backend-cost",
+        PARTIAL_BATCH_RESPONSES="true",
+        AWS_ENDPOINT_URL=endpoint_url,
+        AWS_ENDPOINT_URL_DYNAMODB=dynamodb_url,
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the emulator's
+        **names,
+    )
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        meter = Meter(JsonFormatter(namespace="job-backend-cost"))
+        stand = Stand(sqs=sqs, dynamodb=dynamodb, names=names, meter=meter, clock=clock)
+        patch.setattr(bootstrap, "SystemClock", lambda: clock)
+        patch.setattr(bootstrap, "SystemPause", lambda: stand.pause)
+        app.services.cache_clear()
+        app.allowed_origins.cache_clear()
+        root.handlers = [meter]
+        root.setLevel(logging.INFO)
+        try:
+            yield stand
+        finally:
+            root.handlers = handlers
+            root.setLevel(level)
+            meter.stop()
+            app.services.cache_clear()
+            app.allowed_origins.cache_clear()

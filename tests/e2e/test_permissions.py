@@ -1,0 +1,147 @@
+"""The functions' policies in the rendered template: what each may do, and that the code asks for no more."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.aws import PROJECT
+
+TRACES = {
+    "Fn::If": [
+        "Traces",
+        {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"},
+        {"Ref": "AWS::NoValue"},
+    ]
+}
+"""
+The only permissions that are not for a resource, because X-Ray knows none for them, and only for stages that trace
+(docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html).
+"""
+
+
+def policies(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    if statement != TRACES:
+                        yield name, statement
+
+
+DEAD_OR_DUE = {
+    ("dynamodb:GetItem", "JobsTable"),
+    ("dynamodb:UpdateItem", "JobsTable"),
+    ("dynamodb:Query", "JobsTable/index/due"),
+    ("sqs:SendMessage", "JobsQueue"),
+}
+"""Finding jobs in the index, and sending them again."""
+
+REACHES = {
+    "ApiHandlerRole": {
+        ("dynamodb:ConditionCheckItem", "UsersTable"),
+        ("dynamodb:DeleteItem", "UsersTable"),
+        ("dynamodb:GetItem", "UsersTable"),
+        ("dynamodb:PutItem", "UsersTable"),
+        ("dynamodb:UpdateItem", "UsersTable"),
+        ("dynamodb:BatchWriteItem", "CredentialsTable"),
+        ("dynamodb:DeleteItem", "CredentialsTable"),
+        ("dynamodb:GetItem", "CredentialsTable"),
+        ("dynamodb:PutItem", "CredentialsTable"),
+        ("dynamodb:Query", "CredentialsTable"),
+        ("dynamodb:UpdateItem", "CredentialsTable"),
+        ("dynamodb:PutItem", "AuditTable"),
+        ("dynamodb:Query", "AuditTable"),
+        ("dynamodb:GetItem", "JobsTable"),
+        ("dynamodb:PutItem", "JobsTable"),
+        ("dynamodb:Query", "JobsTable"),
+        ("dynamodb:Query", "JobsTable/index/owner_status"),
+        ("dynamodb:BatchGetItem", "JobsTable"),
+        ("dynamodb:DeleteItem", "JobsTable"),
+        ("dynamodb:UpdateItem", "JobsTable"),
+        ("dynamodb:UpdateItem", "LimitsTable"),
+        ("dynamodb:GetItem", "IdempotencyTable"),
+        ("dynamodb:PutItem", "IdempotencyTable"),
+        ("sqs:SendMessage", "JobsQueue"),
+        ("sqs:SendMessage", "ErasuresQueue"),
+        ("ssm:GetParameter", "signing-keys"),
+    },
+    "ConsumeRole": {
+        ("dynamodb:GetItem", "JobsTable"),
+        ("dynamodb:UpdateItem", "JobsTable"),
+        ("sqs:ReceiveMessage", "JobsQueue"),
+        ("sqs:DeleteMessage", "JobsQueue"),
+        ("sqs:GetQueueAttributes", "JobsQueue"),
+        ("sqs:SendMessage", "JobsQueue"),
+    },
+    "DeadLetterRole": {
+        ("dynamodb:GetItem", "JobsTable"),
+        ("dynamodb:UpdateItem", "JobsTable"),
+        ("sqs:ReceiveMessage", "JobsDeadLetterQueue"),
+        ("sqs:DeleteMessage", "JobsDeadLetterQueue"),
+        ("sqs:GetQueueAttributes", "JobsDeadLetterQueue"),
+    },
+    "EraseRole": {
+        ("dynamodb:DeleteItem", "UsersTable"),
+        ("dynamodb:Query", "CredentialsTable"),
+        ("dynamodb:BatchWriteItem", "CredentialsTable"),
+        ("dynamodb:Query", "JobsTable"),
+        ("dynamodb:BatchWriteItem", "JobsTable"),
+        ("sqs:ReceiveMessage", "ErasuresQueue"),
+        ("sqs:DeleteMessage", "ErasuresQueue"),
+        ("sqs:GetQueueAttributes", "ErasuresQueue"),
+        ("sqs:SendMessage", "ErasuresQueue"),
+    },
+    "SweepRole": DEAD_OR_DUE,
+    "RedriveRole": DEAD_OR_DUE,
+}
+"""What each function may do to what. That it is enough, the running stack shows: there the emulator enforces it."""
+
+
+RESOURCE = re.compile(r'"(\w+)", "Arn"|\$\{(\w+)\.Arn\}(/index/\w+)|(signing-keys)"|^"(\*)"')
+"""The part of a statement's resource that names it."""
+
+LOGS = {
+    role: {("logs:CreateLogStream", group), ("logs:PutLogEvents", group)}
+    for role, group in {
+        "ApiHandlerRole": "ApiLogs",
+        "ConsumeRole": "ConsumeLogs",
+        "DeadLetterRole": "DeadLetterLogs",
+        "EraseRole": "EraseLogs",
+        "SweepRole": "SweepLogs",
+        "RedriveRole": "RedriveLogs",
+    }.items()
+}
+"""Each function writes its own log and no other's, and can make none: that would be kept for ever."""
+
+
+@pytest.mark.asvs("13.2.1", "13.2.2", "13.3.2", "16.4.2", "16.4.3")
+def test_each_function_may_do_what_it_needs_and_no_more(template: dict[str, Any]) -> None:
+    reaches: dict[str, set[tuple[str, str]]] = {}
+    for role, statement in policies(template):
+        assert set(statement) == {"Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        (named,) = RESOURCE.findall(json.dumps(statement["Resource"]))
+        for action in statement["Action"]:
+            reaches.setdefault(role, set()).add((action, "".join(named)))
+    assert reaches == {role: may | LOGS[role] for role, may in REACHES.items()}
+
+
+def test_each_function_may_send_traces_where_the_stage_has_them(template: dict[str, Any]) -> None:
+    roles = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == len(REACHES)
+    for role in roles:
+        (policy,) = role["Policies"]
+        assert policy["PolicyDocument"]["Statement"].count(TRACES) == 1
+
+
+def test_every_aws_call_in_the_code_is_allowed() -> None:
+    code = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
+    called = {name.title().replace("_", "") for name in re.findall(r"client\.(\w+)\(", code)}
+    allowed = {action.partition(":")[2] for may in REACHES.values() for action, _ in may}
+    # AWS allows the one by the other; receiving and asking are the mapping's calls, a check is a part of a transaction.
+    by = {"DeleteMessageBatch": "DeleteMessage", "SendMessageBatch": "SendMessage", "TransactWriteItems": "PutItem"}
+    called = {by.get(name, name) for name in called}
+    assert called == allowed - {"ReceiveMessage", "GetQueueAttributes", "ConditionCheckItem"}
