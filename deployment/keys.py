@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.system import SystemPause
 from chalicelib.domain.signing_keys import RING_MAX_AGE, RingFull
 from deployment.key_ring import Change, KeyRingStore
-from deployment.stages import LOCAL, Stage, StageError, wanted_stage
+from deployment.stages import Stage, StageError, wanted_stage
 
 
 class KeysError(Exception):
@@ -63,8 +63,7 @@ def _changed(store: KeyRingStore, *, is_compromised: bool) -> Change:
 def _require_stack(stage: Stage) -> None:
     """See to it that a stage's name that was mistyped makes no ring."""
     if not stage.stack().status():
-        made_by = "make run" if stage.name == LOCAL else f"make deploy STAGE={stage.name}"
-        message = f"there is no stack {stage.stack_name}; {made_by} creates it, with its key ring"
+        message = f"there is no stack {stage.stack_name}; {stage.made_by} creates it, with its key ring"
         raise KeysError(message)
 
 

@@ -53,6 +53,11 @@ class Stage:
         return f"job-backend-{self.name}"
 
     @property
+    def made_by(self) -> str:
+        """Return the command that makes its stack."""
+        return "make run" if self.name == LOCAL else f"make deploy STAGE={self.name}"
+
+    @property
     def signing_keys_parameter(self) -> str:
         """Return the name of the parameter that has its ring of signing keys."""
         return f"/{self.stack_name}/signing-keys"
@@ -67,7 +72,7 @@ class Stage:
         return Stack(
             self.session().client("cloudformation"),
             self.stack_name,
-            made_by="make run" if self.name == LOCAL else f"make deploy STAGE={self.name}",
+            made_by=self.made_by,
             look_every_s=LOOK_AT_EMULATORS_EVERY_S if self.endpoint_url else LOOK_AT_AWS_EVERY_S,
         )
 

@@ -25,11 +25,11 @@ from deployment.checks import environment_faults
 from deployment.emulated import is_aws, is_ready, stay_on_this_machine
 from deployment.packaging import (
     BUILD,
-    PROJECT,
     TEMPLATE_NAME,
     ZIP_NAME,
     PackagingError,
     package,
+    read_config,
     runs_lambda_wheels,
     without_dependencies,
 )
@@ -107,7 +107,7 @@ def change_settings(template_file: Path, environment: Mapping[str, str]) -> None
     Raises:
         RunError: With these values no function could serve anything.
     """
-    names = json.loads((PROJECT / ".chalice" / "config.json").read_text())["environment_variables"]
+    names = read_config()["environment_variables"]
     changed = {name: environment[name] for name in names if environment.get(name)}
     template = json.loads(template_file.read_text())
     for resource in template["Resources"].values():
