@@ -1,5 +1,5 @@
 """
-The Lambda entry points: the HTTP API, the consumers of the queues, the sweep, and the operator's redrive.
+The Lambda entry points: the HTTP API, the consumers of queues and stream, the sweep, and the operator's redrive.
 
 Handlers of events are declared here and nowhere else: one that a blueprint declares is entered without ever importing
 this module. Nothing is built at import; the first event builds the services, once per container.
@@ -9,7 +9,7 @@ import functools
 import os
 from dataclasses import asdict
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SQSEvent
 
 from chalicelib.api.edge import http_edge
 from chalicelib.api.endpoint import register
@@ -23,6 +23,8 @@ from chalicelib.observability import configure_logging
 STACK_NAME = os.environ.get("STACK_NAME", "job-backend")
 """Namespace of the metrics. Begins the queues' names too, for ``chalice deploy``; the template names them by ARN."""
 
+JOBS_STREAM_ARN = os.environ.get("JOBS_STREAM_ARN", "arn:aws:dynamodb:::table/jobs/stream/later")
+
 configure_logging(os.environ.get("LOG_LEVEL", "INFO"), namespace=STACK_NAME)
 
 app = Chalice(app_name="job-backend", configure_logs=False)
@@ -35,7 +37,7 @@ def allowed_origins() -> frozenset[str]:
 
 
 app.register_middleware(http_edge(allowed_origins), "http")
-for kind in ("sqs", "scheduled", "pure_lambda"):
+for kind in ("sqs", "dynamodb", "scheduled", "pure_lambda"):
     app.register_middleware(named_invocation, kind)
 
 
@@ -69,10 +71,30 @@ def erase(event: SQSEvent) -> BatchResponse | None:
     return services().erasures.consume(messages(event.to_dict()), time_left(event.context))
 
 
+# The template names the stream by its ARN; for ``chalice deploy`` it is a setting of the stack that has the table.
+@app.on_dynamodb_record(stream_arn=JOBS_STREAM_ARN, batch_size=100, starting_position="TRIM_HORIZON")
+def relay(event: DynamoDBEvent) -> BatchResponse | None:
+    """Tell the outside of each transition of a job."""
+    return services().relay.consume(event.to_dict(), time_left(event.context))
+
+
+# One at a time: an attempt takes as long as its receiver does.
+@app.on_sqs_message(queue=f"{STACK_NAME}-deliveries", batch_size=1, maximum_concurrency=20)
+def deliver(event: SQSEvent) -> BatchResponse | None:
+    """Try the delivery of each message."""
+    return services().deliveries.consume(messages(event.to_dict()))
+
+
+@app.on_sqs_message(queue=f"{STACK_NAME}-intake", batch_size=1, maximum_concurrency=5)
+def intake(event: SQSEvent) -> BatchResponse | None:
+    """Submit the job that each message asks for."""
+    return services().intake.consume(messages(event.to_dict()))
+
+
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def sweep(event: CloudWatchEvent) -> None:
-    """Send the messages of jobs that are due and were not begun."""
-    services().sweep.run(time_left(event.context))
+    """Fire schedules, and send the messages of jobs and deliveries that are due and were not begun."""
+    services().every_minute.run(time_left(event.context))
 
 
 @app.lambda_function()

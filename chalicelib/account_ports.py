@@ -119,9 +119,9 @@ class ErasureQueue(Protocol):
         ...
 
 
-class JobEraser(Protocol):
-    """The end of a user's jobs."""
+class RowEraser(Protocol):
+    """The end of what a user has in one table: jobs, webhooks, or whatever else has an owner."""
 
     def erase_some(self, owner_id: UserId) -> bool:
-        """Remove some jobs of an owner, whatever their status; return whether there may be more."""
+        """Remove some rows of an owner, whatever their status; return whether there may be more."""
         ...

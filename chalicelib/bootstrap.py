@@ -4,57 +4,74 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib import operations
-from chalicelib.account_ports import AuditTrail, CredentialRepository, ErasureQueue, UserRepository
+from chalicelib.account_wiring import wired_accounts
 from chalicelib.adapters.aws import AwsClients
 from chalicelib.adapters.common_passwords import CommonPasswords
 from chalicelib.adapters.cursors import HmacCursorSeal
+from chalicelib.adapters.delivery_queue import SqsDeliveryQueue
 from chalicelib.adapters.dynamodb.audit import DynamoDBAuditTrail
 from chalicelib.adapters.dynamodb.credentials import DynamoDBCredentialRepository
+from chalicelib.adapters.dynamodb.deliveries import DynamoDBDeliveryRepository
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
+from chalicelib.adapters.dynamodb.schedules import DynamoDBScheduleRepository
 from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
+from chalicelib.adapters.dynamodb.webhooks import DynamoDBWebhookRepository
 from chalicelib.adapters.erasure_queue import SqsErasureQueue
+from chalicelib.adapters.event_bus import EventBridgeBus
+from chalicelib.adapters.intake_queue import SqsIntakeQueue, SqsRefusedMessages
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.passwords import PasslibPasswordHasher
+from chalicelib.adapters.relay_failures import SqsRelayFailures
 from chalicelib.adapters.signing_keys import SsmSigningKeys
 from chalicelib.adapters.sqs import SqsJobQueue
 from chalicelib.adapters.succession import HmacSuccession
 from chalicelib.adapters.system import SystemClock, SystemIds, SystemPause, SystemRandomness
+from chalicelib.adapters.timetables import CronsimTimetable
 from chalicelib.adapters.tokens import JwtCodec
+from chalicelib.adapters.webhook_sender import HttpWebhookSender
+from chalicelib.adapters.webhook_signatures import StandardWebhookSigner
 from chalicelib.config import Settings
 from chalicelib.consumer import Consumer
+from chalicelib.deliveries import DeliveryConsumer
 from chalicelib.domain.rate_limits import Limit
-from chalicelib.domain.tokens import SessionLimits
 from chalicelib.erasures import ErasureConsumer
+from chalicelib.intake import IntakeConsumer
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import (
-    AccountIdSource,
     Clock,
     CursorSeal,
     OperationCatalogue,
-    PasswordBlocklist,
-    PasswordHasher,
-    Succession,
-    TokenCodec,
 )
+from chalicelib.relay import RelayConsumer
+from chalicelib.services.acceptance import Acceptance
 from chalicelib.services.accounts import AccountService
 from chalicelib.services.administration import Administration
 from chalicelib.services.api_keys import ApiKeyService
 from chalicelib.services.auditing import Auditing
 from chalicelib.services.authentication import Authentication
 from chalicelib.services.dead_letters import DeadLetters
+from chalicelib.services.delivering import Delivering
+from chalicelib.services.delivery_sweeping import DeliverySweep
 from chalicelib.services.erasure import ErasureService
+from chalicelib.services.every_minute import EveryMinute
 from chalicelib.services.execution import Execution
+from chalicelib.services.firing import Firing
+from chalicelib.services.intake import Intake
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
+from chalicelib.services.relaying import Relay
+from chalicelib.services.schedules import ScheduleService
 from chalicelib.services.sessions import SessionService
 from chalicelib.services.submission import SubmissionService
 from chalicelib.services.sweeping import Sweep
 from chalicelib.services.waiting import Waiting
+from chalicelib.services.webhook_deliveries import DeliveryService
+from chalicelib.services.webhooks import WebhookService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +85,18 @@ class Services:
     administration: Administration
     submissions: SubmissionService
     jobs: JobService
+    schedules: ScheduleService
     waiting: Waiting
+    webhooks: WebhookService
+    webhook_deliveries: DeliveryService
     cursors: CursorSeal
     consumer: Consumer
-    sweep: Sweep
+    relay: RelayConsumer
+    every_minute: EveryMinute
     dead_letters: DeadLetters
     erasures: ErasureConsumer
+    deliveries: DeliveryConsumer
+    intake: IntakeConsumer
     operations: OperationCatalogue
     rate_limiter: RateLimiter
     submit_limit: Limit
@@ -83,76 +106,6 @@ class Services:
     registration_limit: Limit
     body_max_bytes: int
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountServices:
-    """Those of the services that have to do with who the caller is."""
-
-    authentication: Authentication
-    accounts: AccountService
-    sessions: SessionService
-    api_keys: ApiKeyService
-    administration: Administration
-
-
-def wired_accounts(  # noqa: PLR0913 - each is a part
-    *,
-    users: UserRepository,
-    credentials: CredentialRepository,
-    audit: AuditTrail,
-    erasures: ErasureQueue,
-    passwords: PasswordHasher,
-    blocklist: PasswordBlocklist,
-    tokens: TokenCodec,
-    succession: Succession,
-    clock: Clock,
-    ids: AccountIdSource,
-    limits: SessionLimits,
-) -> AccountServices:
-    """Wire the services of accounts, over whatever they are to reach."""
-    auditing = Auditing(clock=clock, ids=ids)
-    authentication = Authentication(credentials=credentials, tokens=tokens, clock=clock)
-    sessions = SessionService(
-        users=users,
-        credentials=credentials,
-        audit=audit,
-        tokens=tokens,
-        succession=succession,
-        authentication=authentication,
-        auditing=auditing,
-        clock=clock,
-        ids=ids,
-        limits=limits,
-    )
-    accounts = AccountService(
-        users=users,
-        audit=audit,
-        passwords=passwords,
-        blocklist=blocklist,
-        sessions=sessions,
-        erasures=erasures,
-        auditing=auditing,
-        clock=clock,
-        ids=ids,
-    )
-    return AccountServices(
-        authentication=authentication,
-        accounts=accounts,
-        sessions=sessions,
-        api_keys=ApiKeyService(
-            accounts=accounts,
-            users=users,
-            credentials=credentials,
-            authentication=authentication,
-            auditing=auditing,
-            clock=clock,
-            ids=ids,
-        ),
-        administration=Administration(
-            accounts=accounts, sessions=sessions, users=users, audit=audit, auditing=auditing
-        ),
-    )
 
 
 def build(settings: Settings, clients: AwsClients | None = None) -> Services:
@@ -175,6 +128,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         lambda: clients.ssm, lambda: clients.ssm_once, parameter=settings.signing_keys_parameter, clock=clock
     )
     limits = settings.job_limits
+    acceptance = Acceptance(operations=catalogue, limits=limits, webhooks_to_anywhere=settings.webhooks_to_anywhere)
     dead_letters = DeadLetters(jobs=jobs, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker)
     execution = Execution(
         jobs=jobs,
@@ -204,6 +158,35 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         audit=audit,
         backoff=backoff,
     )
+    timetable = CronsimTimetable()
+    schedules = DynamoDBScheduleRepository(
+        lambda: clients.dynamodb, table=settings.schedules_table, jobs_table=settings.jobs_table, backoff=backoff
+    )
+    schedule_service = ScheduleService(
+        schedules=schedules, timetable=timetable, acceptance=acceptance, clock=clock, ids=ids
+    )
+    firing = Firing(
+        schedules=schedules,
+        timetable=timetable,
+        acceptance=acceptance,
+        queue=queue,
+        clock=clock,
+        ids=ids,
+        randomness=randomness,
+        worker=worker,
+    )
+    webhooks = DynamoDBWebhookRepository(lambda: clients.dynamodb, table=settings.webhooks_table, backoff=backoff)
+    deliveries = DynamoDBDeliveryRepository(lambda: clients.dynamodb, table=settings.deliveries_table, backoff=backoff)
+    delivery_queue = SqsDeliveryQueue(lambda: clients.sqs, queue_url=settings.deliveries_queue_url)
+    delivery_sweep = DeliverySweep(deliveries=deliveries, queue=delivery_queue, clock=clock, randomness=randomness)
+    webhook_service = WebhookService(
+        webhooks=webhooks,
+        audit=audit,
+        auditing=Auditing(clock=clock, ids=ids),
+        clock=clock,
+        ids=ids,
+        to_anywhere=settings.webhooks_to_anywhere,
+    )
     erasures = SqsErasureQueue(lambda: clients.sqs, queue_url=settings.erasures_queue_url)
     accounts = wired_accounts(
         users=users,
@@ -219,8 +202,10 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         clock=clock,
         ids=ids,
         limits=settings.session_limits,
+        schedules=schedule_service,
     )
     limits_store = DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table)
+    rate_limiter = RateLimiter(limits_store, clock, ids)
     return Services(
         authentication=accounts.authentication,
         accounts=accounts.accounts,
@@ -231,9 +216,34 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
             erasure=ErasureService(
                 users=users,
                 credentials=credentials,
-                jobs=DynamoDBJobEraser(lambda: clients.dynamodb, table=settings.jobs_table, backoff=backoff),
+                rows=[
+                    # In the order in which one makes the next: what is left of the one finds nobody to tell.
+                    schedules,
+                    DynamoDBJobEraser(lambda: clients.dynamodb, table=settings.jobs_table, backoff=backoff),
+                    webhooks,
+                    deliveries,
+                ],
                 queue=erasures,
             ),
+            partial_responses=settings.partial_batch_responses,
+        ),
+        intake=IntakeConsumer(
+            intake=Intake(
+                users=users,
+                jobs=jobs,
+                queue=queue,
+                acceptance=acceptance,
+                callbacks_of=webhook_service.callbacks_of,
+                rate_limiter=rate_limiter,
+                limit=settings.intake_limit,
+                clock=clock,
+                ids=ids,
+                worker=worker,
+            ),
+            operations=catalogue,
+            queue=SqsIntakeQueue(lambda: clients.sqs, queue_url=settings.intake_queue_url),
+            refused=SqsRefusedMessages(lambda: clients.sqs, queue_url=settings.intake_refused_queue_url),
+            clock=clock,
             partial_responses=settings.partial_batch_responses,
         ),
         submissions=SubmissionService(
@@ -245,13 +255,14 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
                 backoff=backoff,
             ),
             queue=queue,
-            operations=catalogue,
+            acceptance=acceptance,
+            callbacks_of=webhook_service.callbacks_of,
             clock=clock,
             ids=ids,
-            limits=limits,
             worker=worker,
         ),
         jobs=JobService(jobs=jobs, lists=lists, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker),
+        schedules=schedule_service,
         waiting=Waiting(
             # Its own of both: a look that fails ends the wait, and must not take long about it.
             jobs=DynamoDBJobRepository(lambda: clients.dynamodb_once, table=settings.jobs_table),
@@ -262,6 +273,29 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
             ),
             read_limit=settings.read_limit,
         ),
+        webhooks=webhook_service,
+        webhook_deliveries=DeliveryService(
+            webhooks=webhook_service,
+            deliveries=deliveries,
+            queue=delivery_queue,
+            clock=clock,
+            ids=ids,
+            source=f"/{settings.stack_name}/webhooks",
+            retention=timedelta(days=settings.delivery_retention_days),
+        ),
+        deliveries=DeliveryConsumer(
+            delivering=Delivering(
+                webhooks=webhooks,
+                deliveries=deliveries,
+                queue=delivery_queue,
+                sender=HttpWebhookSender(to_anywhere=settings.webhooks_to_anywhere),
+                signer=StandardWebhookSigner(),
+                clock=clock,
+                ids=ids,
+                randomness=randomness,
+            ),
+            partial_responses=settings.partial_batch_responses,
+        ),
         cursors=HmacCursorSeal(signing_keys),
         consumer=Consumer(
             execution=execution,
@@ -269,10 +303,34 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
             queue=queue,
             partial_responses=settings.partial_batch_responses,
         ),
-        sweep=Sweep(jobs=jobs, queue=queue, clock=clock, randomness=randomness, limits=limits),
+        relay=RelayConsumer(
+            relay=Relay(
+                source=f"/{settings.stack_name}/jobs",
+                bus=EventBridgeBus(
+                    lambda: clients.events, bus_name=settings.event_bus_name, source=settings.stack_name
+                ),
+                failures=SqsRelayFailures(lambda: clients.sqs, queue_url=settings.relay_failures_queue_url),
+                webhooks=webhooks,
+                deliveries=deliveries,
+                queue=delivery_queue,
+                clock=clock,
+                ids=ids,
+                retention=timedelta(days=settings.delivery_retention_days),
+            ),
+            partial_responses=settings.partial_batch_responses,
+        ),
+        every_minute=EveryMinute(
+            {
+                # Where an update has not brought the settings yet, there are no tables to look at. What has most to do
+                # at its times is last, and has what the others leave.
+                "jobs": Sweep(jobs=jobs, queue=queue, clock=clock, randomness=randomness, limits=limits).run,
+                **({"deliveries": delivery_sweep.run} if settings.deliveries_table else {}),
+                **({"schedules": firing.run} if settings.schedules_table else {}),
+            }
+        ),
         dead_letters=dead_letters,
         operations=catalogue,
-        rate_limiter=RateLimiter(limits_store, clock, ids),
+        rate_limiter=rate_limiter,
         submit_limit=settings.submit_limit,
         read_limit=settings.read_limit,
         sign_in_limit=settings.sign_in_limit,

@@ -6,7 +6,7 @@ Settings, from the environment: the one description of every variable the servic
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
 
 from chalicelib.domain.jobs import JobLimits
@@ -40,6 +40,14 @@ LANE_KIB = 8
 """Memory that argon2 needs for each lane (RFC 9106, section 3.1)."""
 
 
+DAYS = (
+    "session_idle_days",
+    "session_max_days",
+    "audit_retention_days",
+    "job_retention_days",
+    "delivery_retention_days",
+)
+
 ANY_ORIGIN = "*"
 """Stands for all origins in ``CORS_ALLOWED_ORIGINS``."""
 
@@ -60,10 +68,11 @@ class Settings:
     What differs between deployments. Each field is read from the variable of its name in capitals.
 
     Names of tables, queue and parameter are set by the template; the numbers by ``.chalice/config.json``.
-    ``body_max_bytes`` bounds a request's body and, as stored, a job's data. Two may be absent:
+    ``body_max_bytes`` bounds a request's body and, as stored, a job's data. Three may be absent:
     ``partial_batch_responses``, which is then false, says what the event source mappings were made with; see
     `chalicelib.consumer`. ``cors_allowed_origins``, then empty, are the origins whose pages may read answers, or
-    `ANY_ORIGIN` alone.
+    `ANY_ORIGIN` alone. ``webhooks_to_anywhere``, then false, lets webhooks have ``http``, any port, and addresses that
+    are not public; for a laptop only.
 
     An update changes a function's code and its environment one after the other, so for a moment the code of one version
     has the settings of the other. A setting that is new may therefore be absent, with a default, for one release; and
@@ -100,6 +109,17 @@ class Settings:
     job_result_max_bytes: int
     partial_batch_responses: bool
     cors_allowed_origins: frozenset[str]
+    webhooks_to_anywhere: bool
+    webhooks_table: str = ""
+    deliveries_table: str = ""
+    schedules_table: str = ""
+    deliveries_queue_url: str = ""
+    intake_queue_url: str = ""
+    intake_refused_queue_url: str = ""
+    relay_failures_queue_url: str = ""
+    event_bus_name: str = ""
+    delivery_retention_days: int = 14
+    intakes_per_minute: int = 120
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -114,6 +134,7 @@ class Settings:
         values = {
             field.name: _value(field.type, field.name.upper(), env.get(field.name.upper(), ""), wrong)
             for field in fields(cls)
+            if field.default is MISSING or field.name.upper() in env
         }
         if wrong:
             raise ConfigurationError("; ".join(wrong))
@@ -154,6 +175,11 @@ class Settings:
         return Limit(name="register", quota=self.registrations_per_hour_from_address, window=timedelta(hours=1))
 
     @property
+    def intake_limit(self) -> Limit:
+        """How many jobs of a user may come from AWS's messages."""
+        return Limit(name="intake", quota=self.intakes_per_minute, window=timedelta(minutes=1))
+
+    @property
     def session_limits(self) -> SessionLimits:
         """Bounds of every session."""
         return SessionLimits(
@@ -179,7 +205,7 @@ class Settings:
             yield f"ACCESS_TOKEN_TTL_S may be at most {ttl_max_s}, not {self.access_token_ttl_s}"
         if self.body_max_bytes + self.job_result_max_bytes + ITEM_REST_BYTES > ITEM_MAX_BYTES:
             yield f"BODY_MAX_BYTES and JOB_RESULT_MAX_BYTES may be {ITEM_MAX_BYTES - ITEM_REST_BYTES} together"
-        for name in ("session_idle_days", "session_max_days", "audit_retention_days", "job_retention_days"):
+        for name in DAYS:
             if (days := getattr(self, name)) > DAYS_MAX:
                 yield f"{name.upper()} may be at most {DAYS_MAX}, not {days}"
         memory_kib, passes = self.password_memory_kib, self.password_passes

@@ -107,6 +107,23 @@ class Consumer:
         return None
 
 
+def batch_response(
+    failed: Sequence[Message], messages: Sequence[Message], *, partial_responses: bool
+) -> BatchResponse | None:
+    """
+    Return what a function answers for a batch of which some failed, where none of the others need be kept from coming.
+
+    Raises:
+        MessagesReturned: Some failed, and the mapping does not ask which: all of them return.
+    """
+    if partial_responses:
+        return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
+    if failed:
+        detail = f"{len(failed)} of {len(messages)} messages failed; all of them return to the queue"
+        raise MessagesReturned(detail)
+    return None
+
+
 def _is_settled(
     message: Message, settle: Callable[[JobKey, Message], Outcome | Burial], *, foreign_is_settled: bool
 ) -> bool:

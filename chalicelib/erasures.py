@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.adapters.erasure_queue import from_body
 from chalicelib.adapters.sqs import ForeignMessage
-from chalicelib.consumer import BatchResponse, Message, MessagesReturned
+from chalicelib.consumer import BatchResponse, Message, batch_response
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.erasure import ErasureService
 
@@ -41,12 +41,7 @@ class ErasureConsumer:
             MessagesReturned: Some failed, and the mapping does not ask.
         """
         failed = [message for message in messages if not self._is_settled(message, time_left)]
-        if self.partial_responses:
-            return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
-        if failed:
-            detail = f"{len(failed)} of {len(messages)} messages failed; all of them return to the queue"
-            raise MessagesReturned(detail)
-        return None
+        return batch_response(failed, messages, partial_responses=self.partial_responses)
 
     def _is_settled(self, message: Message, time_left: Callable[[], timedelta]) -> bool:
         try:

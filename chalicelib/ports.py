@@ -191,12 +191,12 @@ class JobLists(Protocol):
 class CursorSeal(Protocol):
     """Cursors: where a list goes on, in a form that nobody else can make."""
 
-    def sealed(self, after: JobId, *, owner_id: UserId, wanted: JobFilter) -> str:
-        """Return the cursor that goes on after a job in this owner's list of these jobs."""
+    def sealed(self, after: str, *, owner_id: UserId, wanted: JobFilter | str) -> str:
+        """Return the cursor that goes on after an id, a UUID, in this owner's list of these jobs or of this name."""
         ...
 
-    def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter) -> JobId | None:
-        """Return what was sealed, ``None`` when this is not a cursor of this owner's list of these jobs."""
+    def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter | str) -> str | None:
+        """Return what was sealed, ``None`` when this is not a cursor of this owner's list."""
         ...
 
 

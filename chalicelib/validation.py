@@ -1,12 +1,20 @@
-"""What msgspec's refusals say, in this product's words: a detail and a JSON Pointer. Knows nothing of HTTP or jobs."""
+"""
+JSON text as a type of msgspec's, and what its refusals say, in this product's words: a detail and a JSON Pointer.
+
+Knows nothing of HTTP or jobs.
+"""
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from chalicelib.domain.errors import InvalidInput, MalformedBody
 from chalicelib.domain.hints import did_you_mean
+
+T = TypeVar("T")
 
 DETAIL_MAX_CHARACTERS = 200
 """msgspec repeats what the caller sent, such as the name of an unknown field, however long."""
@@ -32,6 +40,33 @@ COUNTED = {"str": "character", "array": "item", "object": "field"}
 _BOUND = re.compile(r"(?<=`)(\w+)`(?: of length)? ([<>]=?) (\S+)")
 
 _LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+
+
+def decoded(body: bytes, form: type[T], *, root: str = "#") -> T:
+    """
+    Return JSON text as a ``form``; ``root`` is the JSON Pointer of where it is in the body.
+
+    Raises:
+        MalformedBody: It is not JSON.
+        InvalidInput: It is JSON of another form.
+    """
+    try:
+        return msgspec.json.decode(body, type=form)
+    except msgspec.ValidationError as wrong:
+        detail, pointer = described(wrong, root=root, fields=fields_of(form))
+        pointer += _step_into_mapping(wrong, body, form)
+        raise InvalidInput(detail, pointer=pointer) from wrong
+    except RecursionError as deep:
+        detail = "the body is nested too deeply"
+        raise MalformedBody(detail) from deep
+    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
+        detail = f"the body is not JSON: {malformed(body, unreadable)}"
+        raise MalformedBody(detail) from unreadable
+
+
+def fields_of(form: type) -> tuple[str, ...]:
+    """Return the names that the fields of a form have in JSON; none when it is no object."""
+    return getattr(form, "__struct_encode_fields__", ())
 
 
 def described(wrong: msgspec.ValidationError, *, root: str = "#", fields: Sequence[str] = ()) -> tuple[str, str]:
@@ -136,3 +171,13 @@ def _kinds(alternatives: str, words: dict[str, str]) -> str:
     if "float" in names:
         names = [name for name in names if name != "int"]
     return " or ".join(words.get(name, name) for name in names)
+
+
+def _step_into_mapping(wrong: msgspec.ValidationError, body: bytes, form: type) -> str:
+    """Return the last step to a value in a mapping, which msgspec does not name; nothing for any other value."""
+    within = re.search(r" - at `\$\.(\w+)\[\.\.\.\]`$", str(wrong))
+    if within is None:
+        return ""
+    mappings = {field.encode_name: field.type for field in msgspec.structs.fields(form)}
+    key = refused_key(body, within[1], mappings[within[1]])
+    return "" if key is None else f"/{pointer_step(key)}"

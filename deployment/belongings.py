@@ -182,7 +182,7 @@ def _delete_table(dynamodb: Any, table: Table) -> None:  # noqa: ANN401 - boto3'
 
 
 def _named_by_the_template(stage: Stage, session: Session, in_stack: set[str]) -> list[Leftover]:
-    """Find log groups, queues and topics of the stage that are not in its stack, by the names the template gives."""
+    """Find log groups, queues, topics and the bus of the stage that are not in its stack, by the template's names."""
     resources = json.loads((PROJECT / ".chalice" / "resources.json").read_text())["Resources"]
 
     def names(kind: str, key: str) -> list[str]:
@@ -193,6 +193,7 @@ def _named_by_the_template(stage: Stage, session: Session, in_stack: set[str]) -
         **_log_groups(session, names("AWS::Logs::LogGroup", "LogGroupName")),
         **_queues(session, names(QUEUE, "QueueName")),
         **_topics(session, names("AWS::SNS::Topic", "TopicName")),
+        **_event_bus(session, stage.stack_name),
     }
     return [leftover for name, leftover in left.items() if name not in in_stack]
 
@@ -225,6 +226,24 @@ def _topics(session: Session, names: list[str]) -> dict[str, Leftover]:
         for arn in arns
         if arn.rpartition(":")[2] in names
     }
+
+
+def _event_bus(session: Session, name: str) -> dict[str, Leftover]:
+    """Find the bus of a stage, which has the name of its stack."""
+    events = session.client("events")
+    buses = [each["Name"] for each in events.list_event_buses(NamePrefix=name)["EventBuses"]]
+    remove = partial(_delete_event_bus, events, name)
+    return {name: Leftover(what=f"the event bus {name}, with its rules", remove=remove)} if name in buses else {}
+
+
+def _delete_event_bus(events: Any, name: str) -> None:  # noqa: ANN401 - boto3's classes are made at run time
+    """Delete a bus; one that has rules, or a rule that has targets, EventBridge does not delete."""
+    for rule in [each["Name"] for each in events.list_rules(EventBusName=name)["Rules"]]:
+        targets = events.list_targets_by_rule(Rule=rule, EventBusName=name)["Targets"]
+        if targets:
+            events.remove_targets(Rule=rule, EventBusName=name, Ids=[each["Id"] for each in targets])
+        events.delete_rule(Name=rule, EventBusName=name)
+    events.delete_event_bus(Name=name)
 
 
 def _beside_the_stack(stage: Stage, session: Session) -> list[Leftover]:

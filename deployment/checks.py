@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.config import ConfigurationError, Settings
-from deployment.template import VISIBILITY_IN_TIMEOUTS, queue_of, sqs_mappings, variables_of
+from deployment.stages import LOCAL
+from deployment.template import (
+    PARTIAL_BATCH_RESPONSES,
+    VISIBILITY_IN_TIMEOUTS,
+    queue_of,
+    sqs_mappings,
+    stream_mappings,
+    variables_of,
+)
 from deployment.template import functions as functions_of
 
 START_S = 5
@@ -24,13 +32,33 @@ VISIBILITY_DEFAULT_S = 30
 SWEEP_SCHEDULE = "rate(1 minute)"
 """`chalicelib.domain.delivery.SENT_AHEAD` counts on two sweeps in two minutes."""
 
-FUNCTIONS = ("APIHandler", "Consume", "DeadLetter", "Erase", "Sweep")
+FUNCTIONS = ("APIHandler", "Consume", "DeadLetter", "Erase", "Relay", "Deliver", "Intake", "Sweep")
 """Those that requests and events drive, by the names of their resources, which ``.chalice/resources.json`` uses too."""
 
+OWN_QUEUES = {"Erase": "ERASURES_QUEUE_URL", "Deliver": "DELIVERIES_QUEUE_URL", "Intake": "INTAKE_QUEUE_URL"}
+"""Of functions whose queue others send to by a setting: the setting."""
 
-def template_faults(template: dict[str, Any], timeouts_s: dict[str, int]) -> list[str]:
+TRIES_MAX = 10_000
+"""
+The most that Lambda takes a record's tries to be, short of no bound.
+
+Source: docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html.
+"""
+
+STREAM_KEEPS_S = 24 * 3600
+"""
+How long a stream of DynamoDB has its records.
+
+Source: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html.
+"""
+
+TO_ANYWHERE = "WEBHOOKS_TO_ANYWHERE"
+STREAM = {"Fn::GetAtt": ["JobsTable", "StreamArn"]}
+
+
+def template_faults(template: dict[str, Any], timeouts_s: dict[str, int], *, stage: str) -> list[str]:
     """
-    Return what is wrong with a rendered template, each fault as a sentence that says what to change; empty when fit.
+    Return what is wrong with the rendered template of a stage, each fault as a sentence that says what to change.
 
     ``timeouts_s`` is how long an attempt of each operation may take, by the operation's name.
     """
@@ -44,8 +72,10 @@ def template_faults(template: dict[str, Any], timeouts_s: dict[str, int]) -> lis
         *_faults_of_the_api(functions["APIHandler"]),
         *_jobs_that_cannot_begin(template, functions["Consume"], timeouts_s),
         *_faults_of_queues(template, functions),
-        *_faults_of_the_erasures(template, functions["Erase"]),
+        *_faults_of_own_queues(template, functions),
+        *_faults_of_the_relay(template, functions["Relay"]),
         *_faults_of_the_sweep(functions["Sweep"]),
+        *([] if stage == LOCAL else _ways_to_anywhere(template)),
     ]
 
 
@@ -109,18 +139,7 @@ def _faults_of_queue(
             f" lambda_timeout of {name}, not {visibility_s}"
         )
     variables = variables_of(template, function)
-    answers = variables.get("PARTIAL_BATCH_RESPONSES") == "true"
-    asked = mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
-    if answers and not asked:
-        yield (
-            f"{name} has PARTIAL_BATCH_RESPONSES, but its mapping lacks FunctionResponseTypes"
-            f" [ReportBatchItemFailures]: Lambda would delete the messages that failed"
-        )
-    if asked and not answers:
-        yield (
-            f"the mapping of {name} has FunctionResponseTypes, but its environment lacks PARTIAL_BATCH_RESPONSES:"
-            f" for one message that failed, all of its batch would come back"
-        )
+    yield from _faults_of_answers(name, variables, mapping, "message", "Lambda would delete the messages that failed")
     if variables["JOBS_QUEUE_URL"] != {"Ref": queue} and mapping.get("BatchSize") != 1:
         yield (
             f"the BatchSize of {name} must be 1: where the mapping does not ask which messages failed, only those of"
@@ -128,15 +147,65 @@ def _faults_of_queue(
         )
 
 
-def _faults_of_the_erasures(template: dict[str, Any], erase: dict[str, Any]) -> Iterator[str]:
-    """Orders that go to another queue than the one they come from are never carried out."""
-    queues = [queue_of(mapping) for mapping in sqs_mappings(erase)]
-    ordered = variables_of(template, erase)["ERASURES_QUEUE_URL"]
-    if [{"Ref": queue} for queue in queues] != [ordered]:
-        yield f"the queue of Erase must be that of ERASURES_QUEUE_URL, {ordered}, not {', '.join(queues) or 'none'}"
+def _faults_of_answers(
+    name: str, variables: dict[str, Any], mapping: dict[str, Any], part: str, lost: str
+) -> Iterator[str]:
+    """A function answers which parts of a batch failed exactly if it is asked."""
+    answers = variables.get(PARTIAL_BATCH_RESPONSES) == "true"
+    asked = mapping.get("FunctionResponseTypes") == ["ReportBatchItemFailures"]
+    if answers and not asked:
+        yield (
+            f"{name} has {PARTIAL_BATCH_RESPONSES}, but its mapping lacks FunctionResponseTypes"
+            f" [ReportBatchItemFailures]: {lost}"
+        )
+    if asked and not answers:
+        yield (
+            f"the mapping of {name} has FunctionResponseTypes, but its environment lacks {PARTIAL_BATCH_RESPONSES}:"
+            f" for one {part} that failed, all of its batch would come back"
+        )
+
+
+def _faults_of_own_queues(template: dict[str, Any], functions: dict[str, Any]) -> Iterator[str]:
+    """Yield of functions that take from another queue than the one that others send to: their messages would wait."""
+    for name, setting in OWN_QUEUES.items():
+        queues = [queue_of(mapping) for mapping in sqs_mappings(functions[name])]
+        sent_to = variables_of(template, functions[name])[setting]
+        if [{"Ref": queue} for queue in queues] != [sent_to]:
+            yield f"the queue of {name} must be that of {setting}, {sent_to}, not {', '.join(queues) or 'none'}"
+
+
+def _faults_of_the_relay(template: dict[str, Any], relay: dict[str, Any]) -> Iterator[str]:
+    """By itself, a mapping tries a record that fails until it is gone, and the events of all jobs wait behind it."""
+    mappings = stream_mappings(relay)
+    if [mapping["Stream"] for mapping in mappings] != [STREAM]:
+        streams = ", ".join(str(mapping["Stream"]) for mapping in mappings)
+        yield f"the stream of Relay must be that of the jobs table, {STREAM}, not {streams or 'none'}"
+        return
+    (mapping,) = mappings
+    variables = variables_of(template, relay)
+    yield from _faults_of_answers("Relay", variables, mapping, "record", "Lambda would go on past those that failed")
+    if not 0 < mapping.get("MaximumRecordAgeInSeconds", -1) < STREAM_KEEPS_S:
+        yield (
+            f"the mapping of Relay must have MaximumRecordAgeInSeconds below {STREAM_KEEPS_S}, after which the stream"
+            " has a record no more: one that always fails would hold up the others until then, and be lost"
+        )
+    if mapping.get("MaximumRetryAttempts") != TRIES_MAX:
+        yield (
+            f"the mapping of Relay must have MaximumRetryAttempts {TRIES_MAX}, the most there is: how long the event"
+            " bus may be away is bounded by the age of a record"
+        )
+    if not mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
+        yield "the mapping of Relay must have an OnFailure destination: what it gives up would be lost without a word"
 
 
 def _faults_of_the_sweep(sweep: dict[str, Any]) -> Iterator[str]:
     schedules = [event["Properties"].get("Schedule") for event in sweep.get("Events", {}).values()]
     if schedules != [SWEEP_SCHEDULE]:
         yield f"the schedule of sweep must be {SWEEP_SCHEDULE}, not {', '.join(map(str, schedules)) or 'none'}"
+
+
+def _ways_to_anywhere(template: dict[str, Any]) -> Iterator[str]:
+    """Yield of functions that users could send to addresses inside the operator's network."""
+    for name, function in functions_of(template).items():
+        if variables_of(template, function).get(TO_ANYWHERE) == "true":
+            yield f"{TO_ANYWHERE} of {name} may be true in the stage {LOCAL} alone: users name the addresses"

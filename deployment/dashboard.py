@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from deployment.template import functions, stream_mappings
+
 Metric = list[Any]
 """A metric as a dashboard names it: namespace, name, each dimension and its value, and how it is shown."""
 
@@ -38,12 +40,13 @@ def with_dashboard(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _graphs(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the graphs, a row each for jobs, for queues, for the API with its tables, and for functions."""
+    """Yield the graphs, a row each for jobs, for queues, for the API with its tables, for functions, and for events."""
     yield from _of_jobs()
     yield from _of_queues(resources)
     yield from _of_the_api()
     yield from _of_tables(resources)
     yield from _of_functions(resources)
+    yield from _of_events(resources)
 
 
 def _of_jobs() -> Iterator[dict[str, Any]]:
@@ -57,9 +60,8 @@ def _of_jobs() -> Iterator[dict[str, Any]]:
 
 def _of_queues(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     queues = _named(resources, "AWS::SQS::Queue")
-    redrives = [resources[name]["Properties"].get("RedrivePolicy") for name in queues]
-    dead = [each["deadLetterTargetArn"]["Fn::GetAtt"][0] for each in redrives if each]
-    alive = [name for name in queues if name not in dead]
+    alive = [name for name in queues if "RedrivePolicy" in resources[name]["Properties"]]
+    dead = [name for name in queues if name not in alive]
     depth = {"ApproximateNumberOfMessagesVisible": "waiting", "ApproximateNumberOfMessagesNotVisible": "taken"}
     flow = {"NumberOfMessagesSent": "sent", "NumberOfMessagesDeleted": "done"}
     age = {"ApproximateAgeOfOldestMessage": ""}
@@ -88,6 +90,12 @@ def _of_functions(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield _graph("Functions, throttled", _of_each_function(functions, "Throttles"))
     yield _graph("Functions, duration", _of_each_function(functions, "Duration"), stat="p99", unit="ms, p99")
     yield _graph("Functions, at once", _of_each_function(functions, "ConcurrentExecutions"), stat="Maximum")
+
+
+def _of_events(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    relays = [name for name, function in functions({"Resources": resources}).items() if stream_mappings(function)]
+    ages = _of_each_function(relays, "IteratorAge")
+    yield _graph("Age of the oldest change that is no event yet", ages, stat="Maximum", unit="ms")
 
 
 def _each(metric: Metric, stats: Iterable[str]) -> list[Metric]:

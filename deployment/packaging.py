@@ -150,7 +150,7 @@ def package(stage: str, folder: Path) -> None:
     except TemplateError as unfit:
         raise PackagingError(str(unfit)) from unfit
     timeouts_s = {each.name: each.policy.timeout_s for each in registry.all()}
-    if faults := template_faults(made, timeouts_s):
+    if faults := template_faults(made, timeouts_s, stage=stage):
         raise PackagingError("\n".join(faults))
     template.write_text(json.dumps(made, indent=2) + "\n")
 

@@ -136,6 +136,11 @@ def sqs_mappings(function: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [event["Properties"] for event in function.get("Events", {}).values() if event["Type"] == "SQS"]
 
 
+def stream_mappings(function: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the properties of the function's event source mappings from streams of tables."""
+    return [event["Properties"] for event in function.get("Events", {}).values() if event["Type"] == "DynamoDB"]
+
+
 def queue_of(mapping: Mapping[str, Any]) -> str:
     """Return the resource that a mapping names by its ARN, as Chalice's merged templates must; empty if it does not."""
     named = re.fullmatch(r"\$\{(\w+)\.Arn\}", str(mapping["Queue"].get("Fn::Sub")))

@@ -24,13 +24,12 @@ from chalicelib.api.problem_types import BAD_GATEWAY, BAD_REQUEST, GATEWAY_TIMEO
 from chalicelib.api.problems import (
     PROBLEM_MEDIA_TYPE,
     InvalidParameter,
-    MalformedBody,
     Occurrence,
     coded_response,
     error_response,
 )
 from chalicelib.api.security_headers import secure
-from chalicelib.domain.errors import InputTooLarge, RequestRefused
+from chalicelib.domain.errors import InputTooLarge, MalformedBody, RequestRefused
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -22,7 +22,12 @@ SAFEKEEPING = {
 PROJECT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 FUNCTIONS = json.loads((PROJECT / ".chalice" / "config.json").read_text())["lambda_functions"]
-DRIVEN = {"JobsQueue": "consume", "JobsDeadLetterQueue": "dead_letter", "ErasuresQueue": "erase"}
+DRIVEN = {
+    "JobsQueue": "consume",
+    "JobsDeadLetterQueue": "dead_letter",
+    "ErasuresQueue": "erase",
+    "DeliveriesQueue": "deliver",
+}
 """Queues, each with the function that gets its messages."""
 RESOURCES = json.loads((PROJECT / ".chalice" / "resources.json").read_text())["Resources"]
 
@@ -40,16 +45,28 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
     )
 
 
-def create_table(dynamodb: Any, resource: str, name: str) -> str:
-    """Create the table that the template calls ``resource``; return its name."""
+def create_table(dynamodb: Any, resource: str, name: str, *, forgets: bool = False) -> str:
+    """
+    Create the table that the template calls ``resource``; return its name.
+
+    Only if it ``forgets`` has it the template's time to live: that goes by the real clock, and deletes rows that tests
+    date by their own.
+    """
     properties = dict(RESOURCES[resource]["Properties"])
     ttl = properties.pop("TimeToLiveSpecification", None)
     for of_a_stage in SAFEKEEPING:
         properties.pop(of_a_stage, None)
     dynamodb.create_table(TableName=name, **properties)
-    if ttl:
+    if ttl and forgets:
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
     return name
+
+
+def time_to_live(dynamodb: Any, resource: str, name: str) -> tuple[str, str]:
+    """The attribute by which the table that the template calls ``resource`` forgets, and whether it does."""
+    table = create_table(dynamodb, resource, name, forgets=True)
+    described = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    return described["AttributeName"], described["TimeToLiveStatus"]
 
 
 def create_queue(sqs: Any, name: str, resource: str = "JobsQueue") -> str:

@@ -10,11 +10,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.domain.cloud_events import FINAL_EVENTS
 from chalicelib.domain.credentials import CredentialId
-from chalicelib.domain.jobs import Job, JobError
+from chalicelib.domain.jobs import Job, JobError, ScheduledRun
 from chalicelib.domain.rate_limits import Tally
 from chalicelib.domain.receipts import KeyedRequest, Receipt, Refusal
+from chalicelib.domain.schedules import Schedule, Timing
 from chalicelib.domain.users import Role, User
+from chalicelib.domain.webhook_deliveries import Delivery, DeliveryAttempt
+from chalicelib.domain.webhooks import CALLBACKS, DisabledBecause, Slot, Webhook
 from tests.aws import PROJECT
 from tests.factories import (
     KEY,
@@ -22,10 +26,13 @@ from tests.factories import (
     make_act,
     make_api_key,
     make_claim,
+    make_delivery,
     make_event,
     make_job,
+    make_schedule,
     make_session,
     make_user,
+    make_webhook,
 )
 from tests.fakes import NOON
 
@@ -39,9 +46,10 @@ TOKENS: dict[str, str] = {
 
 
 def jobs() -> dict[str, Job]:
-    """A job in each status."""
+    """A job in each status, and one that a schedule has made and that calls back."""
     pending = make_job(tags=("nightly",), metadata_json='{"run":"7"}')
     running = pending.claimed(make_claim("claim", at=LATER))
+    scheduled = ScheduledRun(schedule_id="6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a44", due_at=NOON)
     error = JobError(code="OPERATION_FAILED", detail="no such planet")
     return {
         "pending": pending,
@@ -50,6 +58,7 @@ def jobs() -> dict[str, Job]:
         "success": running.finished("14", make_act("finish", at=LATER)),
         "failed": running.failed(error, make_act("fail", at=LATER)),
         "cancelled": pending.cancelled(make_act("cancel", at=LATER)),
+        "scheduled": make_job(callback_url="https://example.com/hooks/jobs", scheduled=scheduled),
     }
 
 
@@ -59,6 +68,53 @@ def users() -> dict[str, User]:
     return {
         "user": user,
         "administrator": replace(user, role=Role.ADMIN, is_disabled=True, known_addresses={"digest": NOON}),
+    }
+
+
+def schedules() -> dict[str, Schedule]:
+    """One that has just been made, and one with all there can be, which rests."""
+    return {
+        "by rate": make_schedule(),
+        "by cron": make_schedule(
+            timing=Timing(anchor=NOON, cron="30 2 * * *", time_zone="Europe/Zurich"),
+            is_paused=True,
+            max_attempts=2,
+            timeout_s=30,
+            retention_days=7,
+            tags=("nightly",),
+            metadata_json='{"run":"7"}',
+            last_run_at=LATER,
+            last_job_id=KEY.job_id,
+            skipped=12,
+            last_error=JobError(code="INVALID_INPUT", detail="there is no such operation"),
+        ),
+    }
+
+
+def webhooks() -> dict[str, Webhook]:
+    """One with all that a webhook can have, and the one that has the least."""
+    secret = "secret"  # as no search for secrets takes for one
+    slots = {0: Slot(delivery_id=KEY.job_id, until=LATER, token="take"), 3: Slot(delivery_id="2", until=NOON)}
+    full = make_webhook(secret=secret, slots=slots, failing_since=NOON).rotated("next", token="rotate", at=LATER)
+    return {
+        "webhook": full.disabled(DisabledBecause.ONLY_FAILURES, token="disable", at=LATER),
+        "callbacks": make_webhook(
+            webhook_id=CALLBACKS, url="", description="", event_types=FINAL_EVENTS, secret=secret
+        ),
+    }
+
+
+def deliveries() -> dict[str, Delivery]:
+    """A delivery in each status."""
+    pending = make_delivery(url="https://example.net/back")
+    taken = DeliveryAttempt(at=LATER, duration=timedelta(milliseconds=125), status_code=204)
+    lost = DeliveryAttempt(at=NOON, duration=timedelta(seconds=15), error="no answer in 15 s")
+    retried = make_delivery().retried(lost, token="retry", run_at=LATER, due_at=LATER + timedelta(minutes=1))
+    return {
+        "pending": pending,
+        "retried": retried,
+        "success": retried.succeeded(taken, token="success"),
+        "failed": retried.failed("every attempt failed", token="fail", attempt=lost),
     }
 
 

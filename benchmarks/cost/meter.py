@@ -117,6 +117,9 @@ class Meter(logging.Handler):
             self.counts.units["sqs_requests"] += 1
             if "MessageGroupId" in str(params.get("body", "")):
                 self.counts.units["sqs_fair_requests"] += 1
+        elif (service, operation) == ("eventbridge", "PutEvents"):
+            # None of ours is over the 64 KB that are charged as one.
+            self.counts.units["events_put"] += len(json.loads(params["body"])["Entries"])
         elif service == "ssm":
             self.counts.units["ssm_parameter_reads"] += 1
         elif service != "dynamodb" or operation not in READS + WRITES:

@@ -154,6 +154,7 @@ def _units(costs: Costs) -> str:
         "Write units": lambda counts: counts.units["dynamodb_write_units"],
         "Read units": lambda counts: counts.units["dynamodb_read_units"],
         "SQS requests": lambda counts: counts.units["sqs_requests"],
+        "Events": lambda counts: counts.units["events_put"],
         "Lines of log": lambda counts: counts.log_lines,
         "Their bytes": lambda counts: counts.log_bytes,
         "Bytes out": lambda counts: counts.out_bytes,

@@ -33,10 +33,12 @@ def polling(stand: Stand, _waited_ms: float) -> None:
     """Ask for the status once a second, then for the result."""
     for _ in range(JOBS):
         job_id = stand.request("POST", "/jobs", 202, JOB)["job_id"]
+        stand.relay()
         for poll in range(1, POLLS + 1):
             stand.clock.advance(seconds=1)
             if poll == POLLS:
                 stand.consume(1)
+                stand.relay()
             stand.request("GET", "/jobs/{job_id}/status", 200, job_id=job_id)
         _expect(stand.request("GET", "/jobs/{job_id}/result", 200, job_id=job_id)["result"])
 
@@ -54,8 +56,10 @@ def once(stand: Stand, waited_ms: float) -> None:
 def batch(stand: Stand, _waited_ms: float) -> None:
     """Submit a hundred at once, and read their results from one page of the list."""
     accepted = stand.request("POST", "/jobs/batch", 202, {"jobs": [JOB] * BATCH})["jobs"]
+    stand.relay()
     for _ in range(BATCH // MESSAGES):
         stand.consume(MESSAGES)
+        stand.relay()
     stand.clock.advance(seconds=60)
     listed = stand.request("GET", "/jobs", 200, query=f"limit={BATCH}")["jobs"]
     for job_id, job in zip(sorted(each["job_id"] for each in accepted), listed[::-1], strict=True):
@@ -120,7 +124,9 @@ def _wait(stand: Stand, waited_ms: float, headers: Callable[[int], dict[str, str
             passed_ms = 1000 * sum(slept.total_seconds() for slept in stand.pause.slept[begun:])
             if passed_ms >= waited_ms:
                 stand.pause.meanwhile = lambda _: None
+                stand.relay()
                 stand.consume(1)
+                stand.relay()
 
         stand.pause.meanwhile = consumed_in_time
         given = {"Prefer": "wait=20", **headers(number)}

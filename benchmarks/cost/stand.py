@@ -25,7 +25,9 @@ BEGINS_AT = datetime(2099, 1, 1, 12, tzinfo=UTC)
 """So late that no emulator takes any row for expired."""
 
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
-TABLES = ("Users", "Jobs", "Limits", "Credentials", "Audit", "Idempotency")
+TABLES = ("Users", "Jobs", "Limits", "Credentials", "Audit", "Idempotency", "Webhooks", "Deliveries", "Schedules")
+RECORDS_AT_ONCE = 100
+"""Of the jobs table's stream, as ``app.py`` has it."""
 SCHEDULED = {
     "account": "000000000000",
     "region": "us-east-1",
@@ -55,6 +57,27 @@ class Refused(Exception):
     """The product gave another answer than the shape counts on; the message has it."""
 
 
+class Changes:
+    """The stream of the jobs table, read from its beginning on."""
+
+    def __init__(self, streams: Any, stream: str) -> None:  # noqa: ANN401 - boto3's own
+        self._streams = streams
+        (shard,) = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
+        self._place = {"StreamArn": stream, "ShardId": shard["ShardId"]}
+        self._after = {"ShardIteratorType": "TRIM_HORIZON"}
+
+    def following(self) -> list[dict[str, Any]]:
+        """Return the next records, at most as many as a batch has; none are left when there is none."""
+        # One of its own each time: DynamoDB Local takes none that is older than the first record.
+        iterator = self._streams.get_shard_iterator(**self._place, **self._after)["ShardIterator"]
+        found = self._streams.get_records(ShardIterator=iterator, Limit=RECORDS_AT_ONCE)["Records"]
+        if found:
+            last = found[-1]["dynamodb"]["SequenceNumber"]
+            self._after = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+        # A time is a number in an event, and a date here; none of ours is read.
+        return [{**record, "dynamodb": {**record["dynamodb"], "ApproximateCreationDateTime": 0.0}} for record in found]
+
+
 class Stand:
     """
     One warm container of each function, and one user who is signed in.
@@ -63,8 +86,18 @@ class Stand:
     ``pause.meanwhile``.
     """
 
-    def __init__(self, *, sqs: Any, dynamodb: Any, names: dict[str, str], meter: Meter, clock: FixedClock) -> None:  # noqa: ANN401 - boto3's own
+    def __init__(  # noqa: PLR0913 - what stands in for AWS, a service each
+        self,
+        *,
+        sqs: Any,  # noqa: ANN401 - boto3's own
+        dynamodb: Any,  # noqa: ANN401
+        changes: "Changes",
+        names: dict[str, str],
+        meter: Meter,
+        clock: FixedClock,
+    ) -> None:
         self._sqs = sqs
+        self._changes = changes
         self._dynamodb = dynamodb
         self._names = names
         self._token = ""
@@ -132,6 +165,15 @@ class Stand:
         self.meter.counts.units["sqs_requests"] += 2
         self.meter.counts.units["sqs_fair_requests"] += 2
 
+    def relay(self) -> None:
+        """Have all changes of jobs told that were not yet, as the stream's event source mapping does, for nothing."""
+        while records := self._changes.following():
+            with self.meter.invocation("relay"):
+                failed = app.relay({"Records": records}, LambdaContext())
+            if failed != {"batchItemFailures": []}:
+                message = f"relay gave {failed}"
+                raise Refused(message)
+
     def sweep(self) -> None:
         """Run one sweep."""
         with self.meter.invocation("sweep"):
@@ -154,9 +196,15 @@ def standing(endpoint_url: str, dynamodb_url: str = "") -> Iterator[Stand]:
     names = {f"{name.upper()}_TABLE": create_table(dynamodb, f"{name}Table", f"{name}-{suffix}") for name in TABLES}
     names |= {
         "JOBS_QUEUE_URL": create_queue(sqs, f"jobs-{suffix}"),
+        "DELIVERIES_QUEUE_URL": create_queue(sqs, f"deliveries-{suffix}"),
+        "EVENT_BUS_NAME": f"bus-{suffix}",
         "ERASURES_QUEUE_URL": create_queue(sqs, f"erasures-{suffix}", "ErasuresQueue"),
         "SIGNING_KEYS_PARAMETER": f"/{suffix}/signing-keys",
     }
+    told = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    described = dynamodb.update_table(TableName=names["JOBS_TABLE"], StreamSpecification=told)["TableDescription"]
+    changes = Changes(client("dynamodbstreams", dynamodb_url), described["LatestStreamArn"])
+    client("events", endpoint_url).create_event_bus(Name=names["EVENT_BUS_NAME"])
     clock = FixedClock(BEGINS_AT)
     ring = to_text(make_ring(at=BEGINS_AT))
     ssm.put_parameter(Name=names["SIGNING_KEYS_PARAMETER"], Type="SecureString", Value=ring)
@@ -176,7 +224,7 @@ def standing(endpoint_url: str, dynamodb_url: str = "") -> Iterator[Stand]:
         for name, value in variables.items():
             patch.setenv(name, value)
         meter = Meter(JsonFormatter(namespace="job-backend-cost"))
-        stand = Stand(sqs=sqs, dynamodb=dynamodb, names=names, meter=meter, clock=clock)
+        stand = Stand(sqs=sqs, dynamodb=dynamodb, changes=changes, names=names, meter=meter, clock=clock)
         patch.setattr(bootstrap, "SystemClock", lambda: clock)
         patch.setattr(bootstrap, "SystemPause", lambda: stand.pause)
         app.services.cache_clear()

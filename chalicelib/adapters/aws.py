@@ -14,6 +14,7 @@ from chalicelib.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
@@ -57,6 +58,12 @@ class AwsClients:
         return client
 
     @cached_property
+    def events(self) -> "EventBridgeClient":
+        """EventBridge's client."""
+        client: EventBridgeClient = self._client("events")
+        return client
+
+    @cached_property
     def ssm(self) -> "SSMClient":
         """Systems Manager's client, for the first read of the signing keys."""
         client: SSMClient = self._client("ssm")
@@ -86,6 +93,7 @@ TRANSIENT_CODES = frozenset(
         "InternalServerError",
         "InternalFailure",
         "InternalError",
+        "InternalException",
         "KmsThrottled",
         "BandwidthLimitExceeded",
         "LimitExceededException",

@@ -7,7 +7,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
 from chalicelib.domain.job_filters import JobFilter
-from chalicelib.domain.jobs import JobId
 from chalicelib.domain.users import UserId
 from chalicelib.ports import SigningKeys
 
@@ -33,24 +32,28 @@ class HmacCursorSeal:
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
 
-    def sealed(self, after: JobId, *, owner_id: UserId, wanted: JobFilter) -> str:
-        """Return the cursor that goes on after a job in this owner's list of these jobs."""
+    def sealed(self, after: str, *, owner_id: UserId, wanted: JobFilter | str) -> str:
+        """Return the cursor that goes on after an id in this owner's list of these jobs, or of this name."""
         return _cursor(self._keys.signing().secret, UUID(after), owner_id, wanted)
 
-    def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter) -> JobId | None:
+    def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter | str) -> str | None:
         """Return what was sealed, or ``None``. Takes the same time wherever a cursor is wrong, and under each key."""
         if not _CURSOR.fullmatch(cursor):
             return None
         after = UUID(bytes=urlsafe_b64decode(cursor)[:ID_BYTES])
         ours = [_cursor(key.secret, after, owner_id, wanted) for key in self._keys.all_verifying()]
         matches = [hmac.compare_digest(cursor, each) for each in ours]
-        return JobId(str(after)) if any(matches) else None
+        return str(after) if any(matches) else None
 
 
-def _cursor(secret: bytes, after: UUID, owner_id: UserId, wanted: JobFilter) -> str:
+def _cursor(secret: bytes, after: UUID, owner_id: UserId, wanted: JobFilter | str) -> str:
     # JSON, because a tag may be any text and must not be taken for two values.
-    ids = wanted.ids
-    bound_to = [owner_id, wanted.status, wanted.operation, ids.first, ids.last, wanted.tag]
+    bound_to = [owner_id, *([wanted] if isinstance(wanted, str) else _parts(wanted))]
     key = hmac.digest(secret, PURPOSE, "sha256")
     seal = hmac.digest(key, after.bytes + json.dumps(bound_to).encode(), "sha256")
     return urlsafe_b64encode(after.bytes + seal[:SEAL_BYTES]).decode()
+
+
+def _parts(wanted: JobFilter) -> list[str | None]:
+    ids = wanted.ids
+    return [wanted.status, wanted.operation, ids.first, ids.last, wanted.tag]

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from chalicelib.api.fields import (
+from chalicelib.domain.audit import AuditAction, AuditEvent
+from chalicelib.domain.credentials import ApiKey, CredentialId, Scope, Session
+from chalicelib.domain.users import Role, User
+from chalicelib.fields import (
     EXAMPLE_API_KEY,
     EXAMPLE_REFRESH_TOKEN,
     CredentialIdText,
@@ -13,9 +16,6 @@ from chalicelib.api.fields import (
     UserIdText,
     described,
 )
-from chalicelib.domain.audit import AuditAction, AuditEvent
-from chalicelib.domain.credentials import ApiKey, CredentialId, Scope, Session
-from chalicelib.domain.users import Role, User
 from chalicelib.services.api_keys import NewApiKey
 from chalicelib.services.sessions import Tokens
 

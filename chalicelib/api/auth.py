@@ -11,12 +11,12 @@ from chalicelib.domain.errors import NotAuthenticated, NotPermitted, RateLimited
 from chalicelib.domain.rate_limits import Limit, Standing
 
 
-def authenticated(call: Call, access: Access) -> Caller:
+def authenticated(call: Call, access: Access, *, now: bool = False) -> Caller:
     """
     Return the caller, by an access token or an API key.
 
     The header is ``Authorization: Bearer <token>`` (RFC 6750); the bare token is accepted too. For jobs, what this
-    container saw of the credential a few seconds ago is enough; for accounts it is looked at now.
+    container saw of the credential a few seconds ago is enough; for accounts, or with ``now``, it is looked at now.
 
     Raises:
         NotAuthenticated: No token.
@@ -25,7 +25,7 @@ def authenticated(call: Call, access: Access) -> Caller:
     """
     token = _token(call.header("authorization") or "")
     try:
-        return call.services.authentication.caller(token, now=access in {Access.ACCOUNT, Access.ADMIN})
+        return call.services.authentication.caller(token, now=now or access in {Access.ACCOUNT, Access.ADMIN})
     except NotAuthenticated as refusal:
         raise TokenRefused(str(refusal)) from refusal
 

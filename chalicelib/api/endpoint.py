@@ -55,6 +55,9 @@ class Endpoint:
     counts_itself: bool = False
     """Whether its handler counts it, because how much that is depends on the body."""
 
+    lasts: bool = False
+    """Whether what it does goes on by itself, so that a credential which has just ended must not do it any more."""
+
     is_public: bool = True
     """Whether the OpenAPI description has it."""
 
@@ -124,7 +127,7 @@ def _view(app: Chalice, endpoint: Endpoint, services: Callable[[], Services]) ->
 
 def _answer(call: Call, endpoint: Endpoint) -> Response:
     if endpoint.access is not Access.ANYONE:
-        call.known_caller = authenticated(call, endpoint.access)
+        call.known_caller = authenticated(call, endpoint.access, now=endpoint.lasts)
         caller_id.set(call.user_id)
         if not endpoint.counts_itself:
             count(call, call.user_id, limit_of(call, endpoint.access))

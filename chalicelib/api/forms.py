@@ -1,15 +1,13 @@
 """Bodies of requests. The field names are the API's."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
-from chalicelib.api.fields import EXAMPLE_REFRESH_TOKEN, Data, Metadata, Operation, Tags, described
 from chalicelib.domain.credentials import Scope
 from chalicelib.domain.users import PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS, USERNAME_PATTERN, Role
-from chalicelib.services.submission import DELAY_MAX, RETENTION_DAYS_MAX, WantedJob
+from chalicelib.fields import EXAMPLE_REFRESH_TOKEN, described
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,73 +86,6 @@ class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is_disabled: (
         Annotated[bool, msgspec.Meta(description="Whether the account is of no use.", examples=[False])] | None
     ) = None
-
-
-class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of ``POST /jobs``; what ``data`` may be depends on the operation."""
-
-    operation: Operation
-    data: Data
-    delay_s: (
-        Annotated[
-            int,
-            described(
-                "Seconds until it may begin; without it and run_at, it begins at once.",
-                minimum=0,
-                maximum=int(DELAY_MAX.total_seconds()),
-            ),
-        ]
-        | None
-    ) = None
-    run_at: (
-        Annotated[
-            datetime,
-            msgspec.Meta(
-                tz=True,
-                description=f"When it may begin, at most {DELAY_MAX.days} days ahead; not together with delay_s.",
-            ),
-        ]
-        | None
-    ) = None
-    max_attempts: (
-        Annotated[int, described("Attempts it may take, at most what the operation has.", minimum=1)] | None
-    ) = None
-    timeout_s: (
-        Annotated[int, described("Seconds an attempt may take, at most what the operation has.", minimum=1)] | None
-    ) = None
-    retention_days: (
-        Annotated[
-            int,
-            described(
-                "Days it is kept after its time to begin; without it, as many as the operator has set.",
-                minimum=1,
-                maximum=RETENTION_DAYS_MAX,
-            ),
-        ]
-        | None
-    ) = None
-    tags: Tags = ()
-    metadata: Metadata = msgspec.field(default_factory=dict)
-
-    def wanted(self) -> WantedJob:
-        """Return what the caller asks for."""
-        return WantedJob(
-            operation=self.operation,
-            data_json=bytes(self.data),
-            delay_s=self.delay_s,
-            run_at=self.run_at,
-            max_attempts=self.max_attempts,
-            timeout_s=self.timeout_s,
-            retention_days=self.retention_days,
-            tags=self.tags,
-            metadata_json=msgspec.json.encode(self.metadata).decode() if self.metadata else None,
-        )
-
-
-class NamedOperation(msgspec.Struct, frozen=True):
-    """Of a `JobRequest` that is not right, as much as tells which operation was meant."""
-
-    operation: str
 
 
 ItsJob = Annotated[

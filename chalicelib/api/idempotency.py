@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from chalicelib.api.call import Call
-from chalicelib.api.problems import InvalidParameter, MalformedBody
+from chalicelib.api.problems import InvalidParameter
+from chalicelib.domain.errors import MalformedBody
 from chalicelib.domain.receipts import KeyedRequest
 
 HEADER: Final = "Idempotency-Key"

@@ -4,12 +4,12 @@ from chalice.app import Response
 
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.fields import EXAMPLE_JOB_ID
 from chalicelib.api.requests import json_response
 from chalicelib.api.schemas import AcceptedJob
 from chalicelib.domain.errors import Conflict, Expired, NotFound
 from chalicelib.domain.jobs import JobStatus
 from chalicelib.domain.polling import poll_after_s
+from chalicelib.fields import EXAMPLE_JOB_ID
 
 
 def cancel_job(call: Call) -> Response:

@@ -9,7 +9,6 @@ from chalice.app import Response
 
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.fields import Tag
 from chalicelib.api.problems import InvalidParameter
 from chalicelib.api.query import query_of, query_texts
 from chalicelib.api.requests import json_response
@@ -17,6 +16,7 @@ from chalicelib.api.schemas import JobList, ListedJob
 from chalicelib.domain.hints import no_such_operation
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import JobId, JobStatus
+from chalicelib.fields import Tag
 
 PAGE_DEFAULT = 20
 PAGE_MAX = 100
@@ -99,7 +99,7 @@ def _opened(call: Call, cursor: str, wanted: JobFilter) -> JobId:
             " begin again without it"
         )
         raise InvalidParameter(detail)
-    return after
+    return JobId(after)
 
 
 ENDPOINTS = tuple(

@@ -23,6 +23,7 @@ from chalicelib.domain.credentials import KEY_SCOPES, UUID_PATTERN, Scope
 from chalicelib.domain.errors import InvalidInput, RateLimited
 from chalicelib.domain.jobs import JOB_ID_PATTERN
 from chalicelib.domain.users import USERNAME_PATTERN
+from chalicelib.domain.webhooks import WEBHOOK_ID_PATTERN
 from chalicelib.ports import OperationCatalogue
 
 Described = dict[str, Any]
@@ -37,8 +38,11 @@ JOB_ID: Final = "job_id"
 
 PATH_PARAMETERS: Final = {
     JOB_ID: JOB_ID_PATTERN,
+    "schedule_id": JOB_ID_PATTERN,
     "session_id": UUID_PATTERN,
     "key_id": UUID_PATTERN,
+    "webhook_id": f"({WEBHOOK_ID_PATTERN})",
+    "delivery_id": JOB_ID_PATTERN,
     "username": USERNAME_PATTERN,
 }
 """The form of each part of a path that has one."""
@@ -72,7 +76,7 @@ SECURITY_SCHEMES: Final = {
         "scheme": "bearer",
         "description": (
             "For programs: an `api_key` that `POST /api-keys` returned. It goes where a token goes, and is good for"
-            " jobs only, by its scopes: `jobs:read` to read them, `jobs:write` to submit and change them."
+            " jobs and what goes with them, by its scopes: `jobs:read` to read, `jobs:write` to submit and change."
         ),
     },
 }
@@ -87,6 +91,16 @@ TAGS: Final = [
     },
     {"name": "Administration", "description": "Other people's accounts, for administrators"},
     {"name": "Jobs", "description": "Submitting jobs, following them, reading what they gave"},
+    {
+        "name": "Schedules",
+        "description": "Jobs that are made by the clock: by a cron expression, or every so many seconds",
+    },
+    {
+        "name": "Webhooks",
+        "description": (
+            "Being told of what becomes of jobs, at URLs of one's own: CloudEvents, signed after Standard Webhooks"
+        ),
+    },
     {"name": "Service", "description": "What the service says of itself"},
 ]
 

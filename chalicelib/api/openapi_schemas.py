@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from chalicelib.api.forms import JobRequest
+from chalicelib.api.schedule_schemas import ScheduleChange, ScheduleRequest
+from chalicelib.job_requests import JobRequest
 from chalicelib.ports import Operation, OperationCatalogue
 
 Schema = dict[str, Any]
@@ -14,6 +15,23 @@ REF: Final = "#/components/schemas/"
 A_FEW_NUMBERS: Final = [1, 2, 3]
 TEXT: Final = "text"
 INSTANT: Final = "2026-11-24T12:00:00Z"
+BOTH_TIMES: Final = {"delay_s": {"type": "integer"}, "run_at": {"type": "string"}}
+NOT_BOTH_TIMES: Final = {"not": {"required": list(BOTH_TIMES), "properties": BOTH_TIMES}}
+"""What a type cannot say of the body of ``POST /jobs``."""
+
+ONE_TIMING: Final = {
+    "oneOf": [
+        {"required": ["cron"], "properties": {"cron": {"type": "string"}, "rate_s": {"type": "null"}}},
+        {"required": ["rate_s"], "properties": {"cron": {"type": "null"}, "rate_s": {"type": "integer"}}},
+    ]
+}
+"""What a type cannot say of the body of ``POST /schedules``."""
+
+TIMINGS: Final[tuple[Schema, ...]] = ({"cron": "30 2 * * *", "time_zone": "Europe/Zurich"}, {"rate_s": 3600})
+"""One example of each."""
+
+NOT_BOTH_TIMINGS: Final = {"not": {"required": ["cron", "rate_s"]}, "examples": [{"is_paused": True}]}
+"""What a type cannot say of the body of ``PATCH /schedules/{schedule_id}``."""
 
 
 class Schemas:
@@ -25,8 +43,11 @@ class Schemas:
         self._of = dict(zip(distinct, of_types, strict=True))
         self.components: dict[str, Schema] = {name: _legible(each) for name, each in components.items()}
         self._operation_names = [each.name for each in operations.all()]
-        if JobRequest.__name__ in self.components and self._operation_names:
-            self._describe_jobs(operations)
+        if self._operation_names:
+            self._describe_jobs(JobRequest, NOT_BOTH_TIMES, ({},), operations)
+            self._describe_jobs(ScheduleRequest, ONE_TIMING, TIMINGS, operations)
+        if ScheduleChange.__name__ in self.components:
+            self.components[ScheduleChange.__name__] |= NOT_BOTH_TIMINGS
 
     def of(self, form: type) -> Schema:
         """Return the schema of a type, which may refer to a component."""
@@ -89,9 +110,17 @@ class Schemas:
         beside = {word: value for word, value in schema.items() if word != "$ref"}
         return self.components[schema["$ref"].removeprefix(REF)] | beside
 
-    def _describe_jobs(self, operations: OperationCatalogue) -> None:
-        """Replace the one schema of jobs by one for each operation, whose data and bounds are the operation's own."""
-        name = JobRequest.__name__
+    def _describe_jobs(
+        self, form: type, rule: Schema, timings: Iterable[Schema], operations: OperationCatalogue
+    ) -> None:
+        """
+        Replace the one schema of jobs by one for each operation, whose data and bounds are the operation's own.
+
+        ``rule`` holds for all of them, and there is an example of each with each of the ``timings``.
+        """
+        name = form.__name__
+        if name not in self.components:
+            return
         general = self.components[name]
         properties = general["properties"]
         shown = properties["operation"]["examples"][0], properties["data"]["examples"][0]
@@ -100,10 +129,10 @@ class Schemas:
         for operation in sorted(operations.all(), key=lambda each: each.name != shown[0]):
             own = f"{name}.{operation.name}"
             self.components |= _definitions(operation, own)
-            self.components[own] = _for_operation(general, operation, own)
+            self.components[own] = _for_operation(general, operation, own) | rule
             refs.append({"$ref": REF + own})
             data = shown[1] if operation.name == shown[0] else self.example(self.components[own]["properties"]["data"])
-            examples.append({"data": data, "operation": operation.name})
+            examples += [{**timing, "data": data, "operation": operation.name} for timing in timings]
         kept = {word: general[word] for word in ("title", "description")}
         self.components[name] = {**kept, "oneOf": refs, "examples": examples}
 
@@ -116,9 +145,7 @@ def _for_operation(general: Schema, operation: Operation, name: str) -> Schema:
         "max_attempts": _at_most(general["properties"]["max_attempts"], operation.policy.max_attempts),
         "timeout_s": _at_most(general["properties"]["timeout_s"], operation.policy.timeout_s),
     }
-    both_times = {"delay_s": {"type": "integer"}, "run_at": {"type": "string"}}
-    exclusive = {"not": {"required": list(both_times), "properties": both_times}}
-    return general | {"title": name, "description": operation.description, "properties": changed} | exclusive
+    return general | {"title": name, "description": operation.description, "properties": changed}
 
 
 def _at_most(optional: Schema, most: int) -> Schema:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from chalicelib.api.call import Access
 from chalicelib.api.endpoint import Endpoint
 from chalicelib.api.problem_types import INTERNAL_SERVER_ERROR, PROBLEM_TYPES, ProblemType
-from chalicelib.api.problems import InvalidParameter, MalformedBody, UnsupportedMediaType
+from chalicelib.api.problems import InvalidParameter, UnsupportedMediaType
 from chalicelib.domain.errors import (
     InputTooLarge,
     InvalidInput,
     JobBackendError,
+    MalformedBody,
     NotAuthenticated,
     NotPermitted,
     RateLimited,

@@ -10,7 +10,6 @@ from typing import Annotated
 import msgspec
 from chalice.app import Response
 
-from chalicelib.api.fields import described
 from chalicelib.api.problem_types import (
     INTERNAL_SERVER_ERROR,
     METHOD_NOT_ALLOWED,
@@ -29,6 +28,7 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.receipts import Refusal
+from chalicelib.fields import described
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 REALM = "job-backend"
@@ -36,12 +36,6 @@ REALM = "job-backend"
 
 RETRY_WHEN_AWAY_S = 5
 """Seconds after which a caller may try again when a store or queue is away."""
-
-
-class MalformedBody(RequestRefused):
-    """The body is not JSON."""
-
-    code = "MALFORMED_BODY"
 
 
 class InvalidParameter(RequestRefused):

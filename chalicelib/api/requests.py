@@ -1,15 +1,14 @@
 """Reading a JSON body as the type that a route declares, and answering with JSON."""
 
-import re
 from typing import TypeVar
 
 import msgspec
 from chalice.app import Response
 
 from chalicelib.api.call import Call
-from chalicelib.api.problems import MalformedBody, UnsupportedMediaType
-from chalicelib.domain.errors import InputTooLarge, InvalidInput
-from chalicelib.validation import described, malformed, pointer_step, refused_key
+from chalicelib.api.problems import UnsupportedMediaType
+from chalicelib.domain.errors import InputTooLarge, MalformedBody
+from chalicelib.validation import decoded
 
 T = TypeVar("T")
 
@@ -59,40 +58,3 @@ def body_of(call: Call) -> bytes:
         detail = "the body is empty; send a JSON object"
         raise MalformedBody(detail)
     return body
-
-
-def decoded(body: bytes, form: type[T], *, root: str = "#") -> T:
-    """
-    Return JSON text as a ``form``; ``root`` is the JSON Pointer of where it is in the body.
-
-    Raises:
-        MalformedBody: It is not JSON.
-        InvalidInput: It is JSON of another form.
-    """
-    try:
-        return msgspec.json.decode(body, type=form)
-    except msgspec.ValidationError as wrong:
-        detail, pointer = described(wrong, root=root, fields=fields_of(form))
-        pointer += _step_into_mapping(wrong, body, form)
-        raise InvalidInput(detail, pointer=pointer) from wrong
-    except RecursionError as deep:
-        detail = "the body is nested too deeply"
-        raise MalformedBody(detail) from deep
-    except (msgspec.DecodeError, UnicodeDecodeError) as unreadable:
-        detail = f"the body is not JSON: {malformed(body, unreadable)}"
-        raise MalformedBody(detail) from unreadable
-
-
-def fields_of(form: type) -> tuple[str, ...]:
-    """Return the names that the fields of a form have in JSON; none when it is no object."""
-    return getattr(form, "__struct_encode_fields__", ())
-
-
-def _step_into_mapping(wrong: msgspec.ValidationError, body: bytes, form: type) -> str:
-    """Return the last step to a value in a mapping, which msgspec does not name; nothing for any other value."""
-    within = re.search(r" - at `\$\.(\w+)\[\.\.\.\]`$", str(wrong))
-    if within is None:
-        return ""
-    mappings = {field.encode_name: field.type for field in msgspec.structs.fields(form)}
-    key = refused_key(body, within[1], mappings[within[1]])
-    return "" if key is None else f"/{pointer_step(key)}"

@@ -10,9 +10,12 @@ from chalicelib.api import (
     jobs,
     me,
     problem_pages,
+    schedules,
     sessions,
     submissions,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 
 ENDPOINTS = (
@@ -25,6 +28,9 @@ ENDPOINTS = (
     *job_list.ENDPOINTS,
     *jobs.ENDPOINTS,
     *job_control.ENDPOINTS,
+    *schedules.ENDPOINTS,
+    *webhooks.ENDPOINTS,
+    *webhook_deliveries.ENDPOINTS,
     *about.ENDPOINTS,
     *problem_pages.ENDPOINTS,
     *docs.ENDPOINTS,

@@ -5,8 +5,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from chalicelib.api.fields import (
+from chalicelib.api.problems import Problem
+from chalicelib.domain.jobs import Job, JobError, Transition
+from chalicelib.fields import (
     Attempt,
+    CallbackUrlGiven,
     Data,
     Expiry,
     Instant,
@@ -20,8 +23,6 @@ from chalicelib.api.fields import (
     described,
     raw,
 )
-from chalicelib.api.problems import Problem
-from chalicelib.domain.jobs import Job, JobError, Transition
 
 NUMBERS: Final = {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}}
 
@@ -143,6 +144,9 @@ class WholeJob(msgspec.Struct, frozen=True):
     expires_at: Expiry
     tags: TagsGiven
     metadata: MetadataGiven
+    callback_url: CallbackUrlGiven
+    schedule_id: Annotated[str | None, described("The schedule that it was made by.", None)]
+    scheduled_for: Instant | None
     result: Result
     error: Annotated[ErrorBody | None, described("", None)]
 
@@ -164,6 +168,9 @@ class WholeJob(msgspec.Struct, frozen=True):
             expires_at=job.expires_at,
             tags=job.tags,
             metadata=metadata_of(job),
+            callback_url=job.callback_url,
+            schedule_id=None if job.scheduled is None else job.scheduled.schedule_id,
+            scheduled_for=None if job.scheduled is None else job.scheduled.due_at,
             result=raw(job.result_json),
             error=ErrorBody.from_error(job.error),
         )

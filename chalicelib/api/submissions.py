@@ -5,23 +5,23 @@ from chalice.app import Response
 from chalicelib.api.auth import count
 from chalicelib.api.call import Access, Call, occurrence
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.fields import EXAMPLE_JOB_ID
-from chalicelib.api.forms import BatchRequest, JobRequest, NamedOperation
+from chalicelib.api.forms import BatchRequest
 from chalicelib.api.idempotency import HEADER, REPLAYED, keyed_request
-from chalicelib.api.problems import EXAMPLE_OCCURRENCE, InvalidParameter, MalformedBody, refusal_problem
-from chalicelib.api.requests import body_of, decoded, json_body, json_response
+from chalicelib.api.problems import EXAMPLE_OCCURRENCE, InvalidParameter, refusal_problem
+from chalicelib.api.requests import body_of, json_body, json_response
 from chalicelib.api.schemas import AcceptedJob, BatchAnswer, BatchedJob, WholeJob
 from chalicelib.api.waiting import preferred_wait_s, waited_for
-from chalicelib.domain.errors import IdempotencyKeyReused, InvalidInput, RequestRefused, Unavailable
-from chalicelib.domain.hints import no_such_operation
+from chalicelib.domain.errors import IdempotencyKeyReused, InvalidInput, MalformedBody, RequestRefused, Unavailable
 from chalicelib.domain.jobs import Job, JobId, JobStatus
 from chalicelib.domain.receipts import Outcome, Refusal
-from chalicelib.services.submission import WantedJob
+from chalicelib.fields import EXAMPLE_JOB_ID
+from chalicelib.job_requests import JobRequest, wanted_job
+from chalicelib.services.acceptance import WantedJob
 
 
 def submit_job(call: Call) -> Response:
     """Accept one job, or name the one that the same request was accepted as; the whole of it, once it is final."""
-    wanted = _wanted(call, body_of(call))
+    wanted = wanted_job(body_of(call), call.services.operations)
     request = keyed_request(call)
     if request is None:
         return _accepted(call, call.services.submissions.submit(call.user_id, wanted))
@@ -72,33 +72,9 @@ def submit_batch(call: Call) -> Response:
     return json_response(BatchAnswer(jobs=answers), status=202 if is_any_accepted else 200)
 
 
-def _wanted(call: Call, body: bytes) -> WantedJob:
-    """Return the job that a body asks for."""
-    try:
-        return decoded(body, JobRequest).wanted()
-    except InvalidInput as wrong:
-        unknown = _unknown_operation(call, body)
-        if unknown is None:
-            raise
-        raise unknown from wrong
-
-
-def _unknown_operation(call: Call, body: bytes) -> InvalidInput | None:
-    """Return that there is no such operation, which helps more than whatever else is wrong, ``None`` if there is."""
-    try:
-        name = decoded(body, NamedOperation).operation
-    except RequestRefused:
-        return None
-    operations = call.services.operations
-    if operations.find(name) is not None:
-        return None
-    detail = no_such_operation(name, [each.name for each in operations.all()])
-    return InvalidInput(detail, pointer="#/operation")
-
-
 def _wanted_or_not(call: Call, item: bytes) -> WantedJob | InvalidInput:
     try:
-        return _wanted(call, item)
+        return wanted_job(item, call.services.operations)
     except InvalidInput as refused:
         return refused
     except MalformedBody as broken:  # bytes that are not UTF-8, which a `msgspec.Raw` lets pass

@@ -8,7 +8,7 @@ that is not final has a ``due_at`` in the row, at which the sweep looks at it. W
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.domain.jobs import Job, JobId, JobStatus
+from chalicelib.domain.jobs import DUE_TOLERANCE, Job, JobId, JobStatus
 
 MESSAGE_DELAY_MAX = timedelta(minutes=15)
 """The longest delay of one message that SQS accepts."""
@@ -60,23 +60,35 @@ class Look:
 
 
 def look(job: Job, *, at: datetime, resend_after: timedelta) -> Look:
-    """
-    Decide what the sweep does with a job that is not final and has come to its ``due_at``.
-
-    A job that nobody takes, because there are more than the consumers manage, is sent again at ever longer intervals:
-    each time as long again as it has been due, up to `RESEND_AFTER_MAX`.
-    """
+    """Decide what the sweep does with a job that is not final and has come to its ``due_at``."""
     if job.is_expired(at):
-        return Look(again_at=at + RESEND_AFTER_MAX)  # until the table deletes it, which may take days
+        return look_at_expired(at=at)
     if job.status is JobStatus.IN_PROGRESS and job.lease_expires_at is not None:
         due_since = job.lease_expires_at
         if job.is_held(at):
             return Look(again_at=due_since)
-    else:
-        due_since = job.run_at
-        if not job.is_due(at):
-            delay = message_delay(job.run_at, at=at)
-            again_at = first_look(job.run_at, at=at, resend_after=resend_after)
-            return Look(again_at=again_at, delay=delay)
+        return _look_at_due(due_since, at=at, resend_after=resend_after)
+    return look_at_waiting(job.run_at, at=at, resend_after=resend_after)
+
+
+def look_at_expired(*, at: datetime) -> Look:
+    """Decide what the sweep does with a row that counts no more: nothing, until the table deletes it days later."""
+    return Look(again_at=at + RESEND_AFTER_MAX)
+
+
+def look_at_waiting(run_at: datetime, *, at: datetime, resend_after: timedelta) -> Look:
+    """
+    Decide what the sweep does with a row that waits for ``run_at``.
+
+    One that nobody takes, because there are more than the consumers manage, is sent again at ever longer intervals:
+    each time as long again as it has been due, up to `RESEND_AFTER_MAX`.
+    """
+    if run_at > at + DUE_TOLERANCE:
+        again_at = first_look(run_at, at=at, resend_after=resend_after)
+        return Look(again_at=again_at, delay=message_delay(run_at, at=at))
+    return _look_at_due(run_at, at=at, resend_after=resend_after)
+
+
+def _look_at_due(due_since: datetime, *, at: datetime, resend_after: timedelta) -> Look:
     wait = min(max(at - due_since, resend_after), RESEND_AFTER_MAX)
     return Look(again_at=at + wait, delay=timedelta())

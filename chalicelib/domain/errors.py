@@ -5,6 +5,7 @@ Every error of the product, by who must act.
 
     JobBackendError
     ├── RequestRefused            the caller changes the request
+    │   ├── MalformedBody         the body is not JSON
     │   ├── InvalidInput          a field is wrong; says which and how
     │   ├── InputTooLarge         the job's data is over the limit
     │   ├── NotAuthenticated      no token, or one that does not hold
@@ -39,6 +40,12 @@ class RequestRefused(JobBackendError):
     """The caller has to change the request."""
 
     code = "REQUEST_REFUSED"
+
+
+class MalformedBody(RequestRefused):
+    """The body is not JSON."""
+
+    code = "MALFORMED_BODY"
 
 
 class InvalidInput(RequestRefused):

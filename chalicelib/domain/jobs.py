@@ -162,6 +162,14 @@ class JobLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRun:
+    """The due time of a schedule that a job was made for."""
+
+    schedule_id: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """
     One job as its row has it.
@@ -171,7 +179,8 @@ class Job:
     of attempts has, a retry by hand begins a new set. ``token`` names the last transition. ``first_run_at`` is what
     ``run_at`` was for the first attempt of the set, ``None`` until a retry moves that. ``due_at`` is when the sweep
     looks at the job next, ``None`` once it is final. ``expires_at`` is a whole second. ``tags`` and
-    ``metadata_json`` are the owner's and mean nothing here.
+    ``metadata_json`` are the owner's and mean nothing here. ``callback_url`` is told of the job's end; ``scheduled`` is
+    there if a schedule has made the job.
     """
 
     key: JobKey
@@ -197,6 +206,8 @@ class Job:
     events: tuple[JobEvent, ...] = ()
     tags: tuple[str, ...] = ()
     metadata_json: str | None = None
+    callback_url: str | None = None
+    scheduled: ScheduledRun | None = None
 
     @property
     def is_final(self) -> bool:
@@ -339,6 +350,8 @@ def submitted(  # noqa: PLR0913 - a job has this many properties of its own
     due_at: datetime,
     tags: tuple[str, ...] = (),
     metadata_json: str | None = None,
+    callback_url: str | None = None,
+    scheduled: ScheduledRun | None = None,
 ) -> Job:
     """Return a new job, waiting until ``run_at``; its retention counts from then."""
     return Job(
@@ -359,6 +372,8 @@ def submitted(  # noqa: PLR0913 - a job has this many properties of its own
         events=(_event(act, Transition.SUBMIT, 0),),
         tags=tags,
         metadata_json=metadata_json,
+        callback_url=callback_url,
+        scheduled=scheduled,
     )
 
 

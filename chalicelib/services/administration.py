@@ -7,23 +7,26 @@ from chalicelib.domain.errors import ConcurrentUpdate, Conflict, NotFound, NotPe
 from chalicelib.domain.users import Role, User, is_username
 from chalicelib.services.accounts import AccountService
 from chalicelib.services.auditing import Auditing
+from chalicelib.services.schedules import ScheduleService
 from chalicelib.services.sessions import SessionService
 
 
 class Administration:
     """Accounts as administrators see them. Every look and every change is an audit event of both sides."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each of them
         self,
         *,
         accounts: AccountService,
         sessions: SessionService,
+        schedules: ScheduleService,
         users: UserRepository,
         audit: AuditTrail,
         auditing: Auditing,
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
+        self._schedules = schedules
         self._users = users
         self._audit = audit
         self._auditing = auditing
@@ -59,7 +62,8 @@ class Administration:
         """
         Change another's role, or disable or enable the account; what is ``None`` stays.
 
-        A disabled account can do nothing: its sessions end and its API keys are deleted.
+        A disabled account can do nothing: its sessions end, its API keys are deleted, and its schedules are paused, for
+        the user to resume once the account is enabled again.
 
         Raises:
             NotFound: Nobody has this name.
@@ -83,6 +87,7 @@ class Administration:
         self._write(user, to, events)
         if to.is_disabled:
             self._sessions.end_all_credentials(user.user_id)
+            self._schedules.pause_all(user.user_id)
         return to
 
     def make_admin(self, username: str) -> bool:

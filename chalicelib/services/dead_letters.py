@@ -10,8 +10,8 @@ from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.jobs import Act, Job, JobError, JobErrorCode, JobKey, JobLimits, JobStatus
 from chalicelib.ports import Clock, DueJob, IdSource, JobQueue, JobRepository
 from chalicelib.services.dispatch import dispatch
+from chalicelib.services.due_rows import PAGE, TIME_FOR_ONE
 from chalicelib.services.measuring import ended
-from chalicelib.services.sweeping import PAGE, TIME_FOR_ONE
 
 DEAD_LETTERED = JobError(
     code=JobErrorCode.DEAD_LETTERED,

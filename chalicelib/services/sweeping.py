@@ -1,35 +1,17 @@
 """The sweep: sends the messages of jobs that are due and that no message seems to bring."""
 
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 
 from chalicelib.domain.delivery import RESEND_AFTER_MAX, SHARDS, look
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobLimits
 from chalicelib.ports import Clock, DueJob, JobQueue, JobRepository, Randomness
+from chalicelib.services.due_rows import PAGE, DueRows, Swept
 
 logger = logging.getLogger(__name__)
-
-PAGE = 100
-"""Jobs of the index read at once."""
-
-TIME_FOR_ONE = timedelta(seconds=10)
-"""With less time left no further job is begun; one call that times out in each try takes about as long."""
-
-FAULTS_MAX = 3
-"""Calls in a row that find something away, after which the sweep ends: it is not the one job's fault."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swept:
-    """How many due jobs a sweep looked at and how many it sent; ``is_complete`` if it got to all of them."""
-
-    looked_at: int
-    sent: int
-    is_complete: bool
 
 
 class Sweep:
@@ -56,48 +38,18 @@ class Sweep:
         self._limits = limits
 
     def run(self, time_left: Callable[[], timedelta]) -> Swept:
-        """
-        Look at every job that is due now, while there is time.
-
-        The shards take turns, a page each, the longest due of a shard first; a random one begins, so that none is
-        always the last when there is more to do than time. A job that cannot be looked at keeps no other waiting: it
-        stays due. Of the whole sweep the log has one line.
-        """
-        swept = self._sweep(time_left)
+        """Look at every job that is due now, while there is time, and log in one line how it went."""
+        at = self._clock.now()
+        rows = DueRows(
+            called="job",
+            shards=SHARDS,
+            page=lambda shard, last: self._jobs.due(shard, at=at, limit=PAGE, after=last),
+            look=self._looked_at,
+            log_fields=_log_fields,
+        )
+        swept = rows.sweep(time_left, self._randomness)
         logger.log(logging.INFO if swept.is_complete else logging.WARNING, "sweep done", extra=asdict(swept))
         return swept
-
-    def _sweep(self, time_left: Callable[[], timedelta]) -> Swept:
-        at = self._clock.now()
-        first = int(self._randomness.fraction() * SHARDS)
-        turns: deque[tuple[int, DueJob | None]] = deque(((first + turn) % SHARDS, None) for turn in range(SHARDS))
-        looked_at = sent = faults = skipped = 0
-        while turns:
-            shard, last = turns.popleft()
-            if faults == FAULTS_MAX or time_left() < TIME_FOR_ONE:
-                return Swept(looked_at=looked_at, sent=sent, is_complete=False)
-            try:
-                page = self._jobs.due(shard, at=at, limit=PAGE, after=last)
-            except Unavailable:
-                logger.exception("shard cannot be swept", extra={"shard": shard})
-                faults += 1
-                skipped += 1
-                continue
-            faults = 0
-            for due in page:
-                if faults == FAULTS_MAX or time_left() < TIME_FOR_ONE:
-                    return Swept(looked_at=looked_at, sent=sent, is_complete=False)
-                looked_at += 1
-                try:
-                    sent += self._looked_at(due)
-                    faults = 0
-                except Unavailable:
-                    logger.exception("job cannot be swept now", extra=_log_fields(due))
-                    faults += 1
-                    skipped += 1
-            if len(page) == PAGE:
-                turns.append((shard, page[-1]))
-        return Swept(looked_at=looked_at, sent=sent, is_complete=not skipped)
 
     def _looked_at(self, due: DueJob) -> bool:
         try:

@@ -13,8 +13,9 @@ from tests.api.client import PASSWORD, Answer, Api, Tokens
 from tests.factories import World
 
 JOB = {"operation": "square_sum", "data": [1, 2, 3]}
+SCHEDULE = {**JOB, "cron": "30 2 * * *"}
 NO_ID = "01900000-0000-7000-8000-00000000ffff"
-"""Of no job, no session and no key; and nobody's name."""
+"""Of no job, no session, no key and no webhook; and nobody's name."""
 
 ADMIN = "root"
 
@@ -24,7 +25,8 @@ class Attempt:
     """
     A request that would succeed, until something is changed.
 
-    ``owner`` is the user whose job, session and API key it is about, who makes it unless it is for administrators.
+    ``owner`` is the user whose job, session, API key or webhook it is about, who makes it unless it is for
+    administrators.
     """
 
     endpoint: Endpoint
@@ -57,12 +59,16 @@ class Attempt:
         world = self.api.world
         return {
             "jobs": list(world.jobs.all()),
+            "schedules": list(world.schedules.all()),
             "receipts": list(world.submissions.receipts()),
             "users": list(world.users.all()),
             "messages": list(world.queue.messages),
             "credentials": dict(world.credentials.rows),
             "events": list(world.audit.all()),
             "erasures": list(world.erasures.orders),
+            "webhooks": list(world.webhooks.all()),
+            "deliveries": list(world.deliveries.all()),
+            "delivery messages": list(world.delivery_queue.messages),
         }
 
 
@@ -87,15 +93,9 @@ def prepared(endpoint: Endpoint, world: World | None = None) -> Attempt:
         attempt.token = api.signed_in(ADMIN).access
     elif endpoint.access is not Access.ANYONE:
         attempt.token = user
-    if "{job_id}" in endpoint.path:
-        attempt.parameters["job_id"] = api.submitted(user)
-    if "{session_id}" in endpoint.path:
-        api.signed_in("ada")
-        attempt.parameters["session_id"] = api.get("/me/sessions", token=user).json["sessions"][-1]["session_id"]
-    if "{key_id}" in endpoint.path:
-        attempt.parameters["key_id"] = api.new_key(user)["key_id"]
-    if "{username}" in endpoint.path:
-        attempt.parameters["username"] = "ada"
+    for name, make in MADE.items():
+        if f"{{{name}}}" in endpoint.path:
+            attempt.parameters[name] = str(make(api, user))
     if "Prefer" in endpoint.headers:
         attempt.headers["Prefer"] = "wait=0"
     if HEADER in endpoint.headers:
@@ -106,6 +106,30 @@ def prepared(endpoint: Endpoint, world: World | None = None) -> Attempt:
     return attempt
 
 
+def _another_session(api: Api, user: str) -> str:
+    api.signed_in("ada")
+    return str(api.get("/me/sessions", token=user).json["sessions"][-1]["session_id"])
+
+
+def _delivery(api: Api, user: str) -> str:
+    """The id of a delivery of the only webhook."""
+    (webhook,) = api.get("/webhooks", token=user).json["webhooks"]
+    answer = api.send("POST", f"/webhooks/{webhook['webhook_id']}/test", token=user)
+    assert answer.status == 202, answer.text
+    return str(answer.json["delivery_id"])
+
+
+MADE: dict[str, Callable[[Api, str], object]] = {
+    "job_id": lambda api, user: api.submitted(user),
+    "session_id": _another_session,
+    "key_id": lambda api, user: api.new_key(user)["key_id"],
+    "webhook_id": lambda api, user: api.new_webhook(user)["webhook_id"],
+    "delivery_id": _delivery,
+    "username": lambda _api, _user: "ada",
+}
+"""How what a part of a path names comes to be there."""
+
+
 def _with(**body: object) -> Callable[[Attempt], None]:
     return lambda attempt: setattr(attempt, "body", dict(body))
 
@@ -113,6 +137,15 @@ def _with(**body: object) -> Callable[[Attempt], None]:
 def _cancelled(attempt: Attempt) -> None:
     path = f"/jobs/{attempt.parameters['job_id']}/cancel"
     assert attempt.api.send("POST", path, token=attempt.token).status == 202
+
+
+def _with_a_schedule(**body: object) -> Callable[[Attempt], None]:
+    def prepare(attempt: Attempt) -> None:
+        made = attempt.api.post("/schedules", SCHEDULE, token=attempt.token)
+        attempt.parameters["schedule_id"] = made.json["schedule_id"]
+        attempt.body = body or None
+
+    return prepare
 
 
 def _with_the_refresh_token(attempt: Attempt) -> None:
@@ -126,11 +159,18 @@ PREPARED: dict[str, Callable[[Attempt], None]] = {
     "PUT /me/password": _with(current_password=PASSWORD, new_password=f"another {PASSWORD}"),
     "POST /api-keys": _with(name="nightly import", scopes=["jobs:read"]),
     "PATCH /users/{username}": _with(role="admin"),
+    "POST /webhooks": _with(url="https://example.com/hooks"),
+    "PATCH /webhooks/{webhook_id}": _with(is_disabled=True),
+    "POST /webhooks/{webhook_id}/replay": _with(since="2026-11-23T12:00:00Z"),
     "POST /jobs": _with(**JOB),
     "POST /jobs/batch": _with(jobs=[JOB]),
+    "POST /schedules": _with(**SCHEDULE),
+    "GET /schedules/{schedule_id}": _with_a_schedule(),
+    "PATCH /schedules/{schedule_id}": _with_a_schedule(is_paused=True),
+    "DELETE /schedules/{schedule_id}": _with_a_schedule(),
     "POST /jobs/{job_id}/retry": _cancelled,
     "DELETE /jobs/{job_id}": _cancelled,
     "GET /docs/{asset}": lambda attempt: attempt.parameters.update(asset="start.js"),
     "GET /problems/{name}": lambda attempt: attempt.parameters.update(name="not-found"),
 }
-"""What a good request of an endpoint needs beside a user, a token, a job, a session and an API key."""
+"""What a good request of an endpoint needs beside a user, a token, and what `MADE` makes."""

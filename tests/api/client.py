@@ -165,6 +165,13 @@ class Api:
         made: dict[str, Any] = answer.json
         return made
 
+    def new_webhook(self, token: str, **wanted: Any) -> dict[str, Any]:
+        """Make a webhook; return the answer."""
+        answer = self.post("/webhooks", {"url": "https://example.com/hooks/jobs"} | wanted, token=token)
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json
+        return made
+
     def submitted(self, token: str, data: Any = (1, 2, 3), operation: str = "square_sum") -> str:
         """Submit a job; return its id."""
         answer = self.post("/jobs", {"data": data, "operation": operation}, token=token)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.requests import fields_of
 from chalicelib.api.routes import ENDPOINTS
+from chalicelib.validation import fields_of
 from tests.api.attempts import Attempt, name_of, prepared
 from tests.api.client import Answer
 from tests.api.description import check

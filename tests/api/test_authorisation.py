@@ -13,19 +13,25 @@ import pytest
 
 from chalicelib.api.call import Access
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.requests import fields_of
 from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.credentials import Credential, CredentialId, Scope
 from chalicelib.domain.jobs import Job, JobKey
+from chalicelib.domain.schedules import Schedule, ScheduleKey
 from chalicelib.domain.users import UserId
+from chalicelib.domain.webhook_deliveries import Delivery, DeliveryKey
+from chalicelib.domain.webhooks import Webhook, WebhookId
+from chalicelib.validation import fields_of
 from tests.api.attempts import ADMIN, NO_ID, Attempt, name_of, prepared
 from tests.api.client import PASSWORD, Answer, Api
+from tests.delivery_fakes import InMemoryDeliveryRepository
 from tests.factories import World
 from tests.fakes import InMemoryCredentialRepository, InMemoryJobRepository, InMemoryUserRepository
+from tests.schedule_fakes import InMemoryScheduleRepository
+from tests.webhook_fakes import InMemoryWebhookRepository
 
 EVERYTHING = frozenset(Scope)
-OWNED = ("{job_id}", "{session_id}", "{key_id}")
+OWNED = ("{job_id}", "{schedule_id}", "{session_id}", "{key_id}", "{webhook_id}")
 """Parts of a path that name what belongs to one user, and is not there for any other."""
 
 
@@ -199,6 +205,16 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
             assert each.access is (Access.READ if each.method == "GET" else Access.SUBMIT)
 
 
+def test_an_api_key_leaves_no_way_out_behind() -> None:
+    """It reads webhooks, and neither makes nor changes one, nor learns a secret."""
+    assert {name_of(each) for each in ENDPOINTS if each.tag == "Webhooks" and each.access is Access.ACCOUNT} == {
+        "POST /webhooks",
+        "PATCH /webhooks/{webhook_id}",
+        "DELETE /webhooks/{webhook_id}",
+        "POST /webhooks/{webhook_id}/secret",
+    }
+
+
 @dataclass
 class Reached:
     """The owners of the rows that a store was asked for."""
@@ -238,14 +254,65 @@ class WatchedJobs(InMemoryJobRepository):
         super().delete(seen)
 
 
+class WatchedSchedules(InMemoryScheduleRepository):
+    def __init__(self, jobs: InMemoryJobRepository, reached: Reached) -> None:
+        super().__init__(jobs)
+        self._reached = reached
+
+    def get(self, key: ScheduleKey) -> Schedule | None:
+        self._reached.owners.append(key.owner_id)
+        return super().get(key)
+
+    def change(self, seen: Schedule, to: Schedule) -> None:
+        self._reached.owners.append(to.key.owner_id)
+        super().change(seen, to)
+
+    def remove(self, key: ScheduleKey) -> bool:
+        self._reached.owners.append(key.owner_id)
+        return super().remove(key)
+
+
+class WatchedWebhooks(InMemoryWebhookRepository):
+    def __init__(self, reached: Reached) -> None:
+        super().__init__()
+        self._reached = reached
+
+    def get(self, owner_id: UserId, webhook_id: WebhookId) -> Webhook | None:
+        self._reached.owners.append(owner_id)
+        return super().get(owner_id, webhook_id)
+
+    def change(self, seen: Webhook, to: Webhook) -> None:
+        self._reached.owners.append(seen.owner_id)
+        super().change(seen, to)
+
+    def remove(self, owner_id: UserId, webhook_id: WebhookId) -> bool:
+        self._reached.owners.append(owner_id)
+        return super().remove(owner_id, webhook_id)
+
+
+class WatchedDeliveries(InMemoryDeliveryRepository):
+    def __init__(self, reached: Reached) -> None:
+        super().__init__()
+        self._reached = reached
+
+    def get(self, key: DeliveryKey) -> Delivery | None:
+        self._reached.owners.append(key.owner_id)
+        return super().get(key)
+
+    def advance(self, seen: Delivery, to: Delivery) -> None:
+        self._reached.owners.append(to.key.owner_id)
+        super().advance(seen, to)
+
+
 @pytest.mark.asvs("8.2.2", "8.4.1")
 @pytest.mark.parametrize("endpoint", [each for each in ENDPOINTS if is_owned(each)], ids=name_of)
 def test_the_id_of_anothers_thing_is_looked_for_among_ones_own_only(endpoint: Endpoint) -> None:
     """The owner is part of every key, and comes from the credential: no check could be forgotten."""
     reached = Reached()
-    world = World(jobs=WatchedJobs(reached))
+    world = World(jobs=WatchedJobs(reached), webhooks=WatchedWebhooks(reached), deliveries=WatchedDeliveries(reached))
     world.credentials = WatchedCredentials(world, reached)
     world.users = InMemoryUserRepository(world.credentials, world.audit)
+    world.schedules = WatchedSchedules(world.jobs, reached)
     attempt = prepared(endpoint, world)
     attempt.token = attempt.api.logged_in("bob")
     (bob,) = [each.user_id for each in world.users.all() if each.username == "bob"]

@@ -6,6 +6,7 @@ is walked at once. One that nothing here can bring about fails, and says so: add
 request of the endpoint needs, to `BROUGHT_ABOUT` how another success comes about, to `PROVOKED` how an error does.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +26,9 @@ from chalicelib.api.problems import PROBLEM_MEDIA_TYPE
 from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Scope
-from chalicelib.domain.errors import Conflict, RateLimited
+from chalicelib.domain.errors import ConcurrentUpdate, Conflict, RateLimited
+from chalicelib.domain.schedules import SCHEDULES_MAX, Schedule
+from chalicelib.domain.webhooks import CALLBACKS, WEBHOOKS_MAX, Webhook
 from chalicelib.services.api_keys import KEYS_MAX
 from chalicelib.services.authentication import RECENT
 from tests.api.attempts import ADMIN, JOB, NO_ID, Attempt, name_of, prepared
@@ -123,6 +126,42 @@ def _with_all_the_keys_one_may_have(attempt: Attempt) -> None:
         attempt.api.new_key(str(attempt.token))
 
 
+def _with_all_the_schedules_one_may_have(attempt: Attempt) -> None:
+    for _ in range(SCHEDULES_MAX):
+        assert attempt.send().status == 201
+
+
+def _while_others_change_it(attempt: Attempt) -> None:
+    def changed(seen: Schedule, to: Schedule) -> None:
+        del to
+        raise ConcurrentUpdate(seen)
+
+    attempt.api.world.schedules.change = changed  # type: ignore[method-assign]
+
+
+def _while_others_change_the_webhook(attempt: Attempt) -> None:
+    def changed(seen: Webhook, to: Webhook) -> None:
+        del to
+        raise ConcurrentUpdate(seen)
+
+    attempt.api.world.webhooks.change = changed  # type: ignore[method-assign]
+
+
+def _with_all_the_webhooks_one_may_have(attempt: Attempt) -> None:
+    for _ in range(WEBHOOKS_MAX):
+        attempt.api.new_webhook(str(attempt.token))
+
+
+def _about_callbacks(attempt: Attempt) -> None:
+    attempt.parameters["webhook_id"] = CALLBACKS
+
+
+def _disabled(attempt: Attempt) -> None:
+    path = f"/webhooks/{attempt.parameters['webhook_id']}"
+    answer = attempt.api.send("PATCH", path, json.dumps({"is_disabled": True}), token=attempt.token)
+    assert answer.status == 200
+
+
 def _about_oneself(attempt: Attempt) -> None:
     attempt.parameters["username"] = ADMIN
 
@@ -183,7 +222,8 @@ def _broken(attempt: Attempt) -> None:
 def _stores_away(attempt: Attempt) -> None:
     world = attempt.api.world
     world.users.away = world.jobs.away = world.hits.away = world.queue.away = True
-    world.credentials.away = world.audit.away = world.erasures.away = True
+    world.credentials.away = world.audit.away = world.erasures.away = world.webhooks.away = True
+    world.schedules.away = world.deliveries.away = world.delivery_queue.away = True
 
 
 PROVOKED: dict[str, Callable[[Attempt], None]] = {
@@ -202,7 +242,16 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "CONFLICT": _a_second_time,
     "DELETE /jobs/{job_id} CONFLICT": _not_yet_final,
     "POST /api-keys CONFLICT": _with_all_the_keys_one_may_have,
+    "POST /webhooks CONFLICT": _with_all_the_webhooks_one_may_have,
+    "PATCH /webhooks/{webhook_id} CONFLICT": _while_others_change_the_webhook,
+    "POST /webhooks/{webhook_id}/secret CONFLICT": _while_others_change_the_webhook,
+    "DELETE /webhooks/{webhook_id} CONFLICT": _about_callbacks,
+    "POST /webhooks/{webhook_id}/test CONFLICT": _disabled,
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay CONFLICT": _disabled,
+    "POST /webhooks/{webhook_id}/replay CONFLICT": _disabled,
     "PATCH /users/{username} CONFLICT": _about_oneself,
+    "POST /schedules CONFLICT": _with_all_the_schedules_one_may_have,
+    "PATCH /schedules/{schedule_id} CONFLICT": _while_others_change_it,
     "EXPIRED": _after_its_retention,
     "INPUT_TOO_LARGE": _too_large,
     "UNSUPPORTED_MEDIA_TYPE": _declared_as_text,
@@ -214,7 +263,12 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
 }
 """How a good request becomes one that is refused so; an endpoint's own way goes before the general one."""
 
-LEAVES_AN_EVENT = {"POST /login NOT_AUTHENTICATED": AuditAction.SIGN_IN_FAILED}
+LEAVES_AN_EVENT = {
+    "POST /login NOT_AUTHENTICATED": AuditAction.SIGN_IN_FAILED,
+    # What is to be done with a webhook is told before it is done.
+    "PATCH /webhooks/{webhook_id} CONFLICT": AuditAction.WEBHOOK_CHANGED,
+    "POST /webhooks/{webhook_id}/secret CONFLICT": AuditAction.WEBHOOK_SECRET_ROTATED,
+}
 """Refusals that the audit trail tells of, which is all that they store."""
 
 TRIES_A_PASSWORD = {"POST /login", "PUT /me/password"}
@@ -294,7 +348,7 @@ def check_problem(answer: Answer, code: str, *, is_counted: bool, is_challenged:
     assert "ETag" not in answer.headers
     check_limit(answer, is_counted=is_counted)
     assert (problem.errors is not msgspec.UNSET) == (code == "INVALID_INPUT")
-    assert "secret" not in answer.text
+    assert "secret cause" not in answer.text
     assert Api().get(problem.type.removeprefix("/api")).status == 200
 
 
@@ -332,8 +386,9 @@ def test_a_call_that_no_store_but_that_of_the_limits_serves_says_that_it_was_cou
     _stores_away(attempt)
     attempt.api.world.hits.away = False
     answer = attempt.send()
-    # What counts itself looks first whether it was answered before, and accounts want the credential as it is now.
-    is_late = endpoint.counts_itself or endpoint.access in {Access.ACCOUNT, Access.ADMIN}
+    # What counts itself looks first whether it was answered before; accounts, and what lasts, want the credential as it
+    # is now.
+    is_late = endpoint.counts_itself or endpoint.lasts or endpoint.access in {Access.ACCOUNT, Access.ADMIN}
     check_problem(answer, "UNAVAILABLE", is_counted=is_limited(endpoint) and not is_late)
     check_described(described, endpoint, answer)
 

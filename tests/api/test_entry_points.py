@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -13,25 +14,32 @@ from typing import Any
 
 import jwt
 import pytest
+from standardwebhooks import Webhook
 
 import app
 from chalicelib import bootstrap
 from chalicelib.account_ports import Erasure
+from chalicelib.adapters import delivery_queue
+from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.adapters.erasure_queue import to_body
 from chalicelib.adapters.signing_keys import to_text
 from chalicelib.adapters.system import SystemClock
 from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.consumer import MessagesReturned
-from chalicelib.domain.delivery import SHARDS
+from chalicelib.domain import delivery, schedules, webhook_deliveries
+from chalicelib.domain.jobs import JobId
 from chalicelib.domain.tokens import AccessClaims
 from chalicelib.domain.users import UserId
+from chalicelib.event_ports import DeliveryMessage
 from chalicelib.observability import JsonFormatter
+from chalicelib.relay import ChangesReturned
 from tests.api.client import JOB_ROUTES
 from tests.aws import PROJECT, CountedCalls, client, create_queue, create_table, nowhere
 from tests.deployment import environment
-from tests.events import API_GATEWAY_POST, api_event, sqs_event
-from tests.factories import OWNER, make_ring
-from tests.fakes import FixedClock, FixedKeys
+from tests.events import API_GATEWAY_POST, DYNAMODB_STREAM, api_event, sequence_number, sqs_event, stream_event
+from tests.factories import KEY, OWNER, make_act, make_claim, make_delivery, make_job, make_ring, make_webhook
+from tests.fakes import NOON, FixedClock, FixedKeys
+from tests.webhook_receiver import Receiver, answering
 
 RING = make_ring()
 NUMBERS = count(1)
@@ -46,9 +54,13 @@ SCHEDULED = {
     "id": "00000000-0000-4000-8000-000000000000",
     "resources": ["arn:aws:events:us-east-1:000000000000:rule/sweep"],
 }
+UNKNOWN = DeliveryMessage(key=make_delivery().key)
 ORDER = Erasure(user_id=OWNER, username="yourname")
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
 
+
+IDLE = delivery.SHARDS + webhook_deliveries.SHARDS + schedules.SHARDS
+"""Queries of a sweep that finds nothing."""
 
 SIGN_IN = {"UpdateItem": 2, "GetItem": 1, "TransactWriteItems": 1}
 """The limits of the address and of the account, the user; and all that is written, together."""
@@ -68,6 +80,7 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
     """The entry points over tables and a queue of their own; counts their AWS calls."""
     suffix = f"entry-{next(NUMBERS)}"
     dynamodb, sqs, ssm = (client(service, ministack) for service in ("dynamodb", "sqs", "ssm"))
+    client("events", ministack).create_event_bus(Name=suffix)
     parameter = f"/{suffix}/signing-keys"
     ssm.put_parameter(Name=parameter, Type="SecureString", Value=to_text(RING))
     variables = environment(
@@ -77,9 +90,18 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
         LIMITS_TABLE=create_table(dynamodb, "LimitsTable", f"limits-{suffix}"),
         CREDENTIALS_TABLE=create_table(dynamodb, "CredentialsTable", f"credentials-{suffix}"),
         AUDIT_TABLE=create_table(dynamodb, "AuditTable", f"audit-{suffix}"),
+        WEBHOOKS_TABLE=create_table(dynamodb, "WebhooksTable", f"webhooks-{suffix}"),
         IDEMPOTENCY_TABLE=create_table(dynamodb, "IdempotencyTable", f"idempotency-{suffix}"),
+        SCHEDULES_TABLE=create_table(dynamodb, "SchedulesTable", f"schedules-{suffix}"),
         JOBS_QUEUE_URL=create_queue(sqs, f"jobs-{suffix}"),
         ERASURES_QUEUE_URL=create_queue(sqs, f"erasures-{suffix}", "ErasuresQueue"),
+        DELIVERIES_TABLE=create_table(dynamodb, "DeliveriesTable", f"deliveries-{suffix}"),
+        DELIVERIES_QUEUE_URL=create_queue(sqs, f"deliveries-{suffix}", "DeliveriesQueue"),
+        RELAY_FAILURES_QUEUE_URL=sqs.create_queue(QueueName=f"relay-failures-{suffix}")["QueueUrl"],
+        EVENT_BUS_NAME=suffix,
+        INTAKE_QUEUE_URL=sqs.create_queue(QueueName=f"intake-{suffix}")["QueueUrl"],
+        INTAKE_REFUSED_QUEUE_URL=sqs.create_queue(QueueName=f"intake-refused-{suffix}")["QueueUrl"],
+        INTAKES_PER_MINUTE="2",
         SIGNING_KEYS_PARAMETER=parameter,
         AWS_ENDPOINT_URL=ministack,
         AWS_DEFAULT_REGION="us-east-1",
@@ -180,6 +202,7 @@ def received(batch: int = 10, *, queue: str = "JOBS_QUEUE_URL") -> dict[str, Any
     event = sqs_event(*(message["Body"] for message in received_messages))
     for record, message in zip(event["Records"], received_messages, strict=True):
         record["attributes"] |= message["Attributes"]
+        record["receiptHandle"] = message["ReceiptHandle"]
     return event
 
 
@@ -197,6 +220,16 @@ def test_a_successful_job_writes_six_units_the_limiter_and_the_index_included(ca
     app.consume(received(), LambdaContext())
     assert calls.taken() == {"UpdateItem": 3, "PutItem": 1, "SendMessage": 1}
     assert calls.write_units == 6
+
+
+def test_a_callback_url_costs_one_call_and_two_the_first_time(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    job = {"data": [1], "operation": "square_sum", "callback_url": "https://example.com/my/job"}
+    for made in (1, 0):
+        assert call("POST", "/jobs", job, token=token)[0] == 202
+        assert calls.taken() == {"UpdateItem": 1, "GetItem": 1, "PutItem": 1 + made, "SendMessage": 1}
+    assert call("POST", "/jobs/batch", {"jobs": [job, job]}, token=token)[0] == 202
+    assert calls.taken() == {"UpdateItem": 1, "GetItem": 1, "TransactWriteItems": 1, "SendMessageBatch": 1}
 
 
 def test_a_key_costs_no_call_and_the_transaction_twice_the_units(calls: CountedCalls) -> None:
@@ -259,12 +292,12 @@ def test_with_the_queue_away_a_job_is_accepted_and_the_sweep_brings_it(
     make_due(job["job_id"])
     calls.taken()
     app.sweep(SCHEDULED, LambdaContext())
-    assert calls.taken() == {"Query": SHARDS, "GetItem": 1, "SendMessage": 1, "UpdateItem": 1}
+    assert calls.taken() == {"Query": IDLE, "GetItem": 1, "SendMessage": 1, "UpdateItem": 1}
     app.consume(received(), LambdaContext())
     assert call("GET", "/jobs/{job_id}/result", token=token, job_id=job["job_id"])[1]["result"] == 14
     calls.taken()
     app.sweep(SCHEDULED, LambdaContext())
-    assert calls.taken() == {"Query": SHARDS}, "an idle sweep"
+    assert calls.taken() == {"Query": IDLE}, "an idle sweep"
 
 
 def make_due(job_id: str) -> None:
@@ -314,6 +347,11 @@ def test_what_the_end_of_an_account_costs(calls: CountedCalls) -> None:
     token = logged_in(calls)
     for _ in range(2):
         call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    status, webhook = call("POST", "/webhooks", {"url": "https://example.com/"}, token=token)
+    assert status == 201
+    assert call("POST", "/webhooks/{webhook_id}/test", token=token, webhook_id=webhook["webhook_id"])[0] == 202
+    schedule = {"rate_s": 3600, "data": [1], "operation": "square_sum"}
+    assert call("POST", "/schedules", schedule, token=token)[0] == 201
     calls.taken()
     assert call("DELETE", "/me", token=token) == (204, None)
     ended = calls.taken()
@@ -322,12 +360,153 @@ def test_what_the_end_of_an_account_costs(calls: CountedCalls) -> None:
     assert len(order["Records"]) == 1
     calls.taken()
     assert app.erase(order, LambdaContext()) is None
-    assert calls.taken() == {"DeleteItem": 1, "Query": 2, "BatchWriteItem": 1}, "no credentials are left, two jobs are"
+    left = "no credentials are left; a schedule, a webhook, a delivery and two jobs are"
+    assert calls.taken() == {"DeleteItem": 1, "Query": 5, "BatchWriteItem": 4}, left
     assert app.erase(order, LambdaContext()) is None
-    assert calls.taken() == {"DeleteItem": 1, "Query": 2}
+    assert calls.taken() == {"DeleteItem": 1, "Query": 5}
     dynamodb = client("dynamodb", os.environ["AWS_ENDPOINT_URL"])
-    for table in ("USERS_TABLE", "CREDENTIALS_TABLE", "JOBS_TABLE"):
-        assert dynamodb.scan(TableName=os.environ[table])["Items"] == []
+    for table in ("USERS", "CREDENTIALS", "SCHEDULES", "WEBHOOKS", "DELIVERIES", "JOBS"):
+        assert dynamodb.scan(TableName=os.environ[f"{table}_TABLE"])["Items"] == []
+
+
+def test_what_telling_of_a_job_costs_without_webhooks(calls: CountedCalls) -> None:
+    assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
+    assert calls.taken() == {"Query": 1, "PutEvents": 3}, "for three events of one job, which no call may have two of"
+    jobs = [make_job(key=replace(KEY, job_id=JobId(f"{KEY.job_id[:-2]}{number}"))) for number in range(10, 20)]
+    running = [job.claimed(make_claim("claim")) for job in jobs]
+    ended = [job.finished("14", make_act("finish")) for job in running]
+    changes = [*((None, job) for job in jobs), *zip(jobs, running, strict=True), *zip(running, ended, strict=True)]
+    assert app.relay(stream_event(*changes), LambdaContext()) is None
+    assert calls.taken() == {"Query": 1, "PutEvents": 3}, "for thirty of ten jobs"
+    assert app.relay(stream_event((jobs[0], replace(jobs[0], due_at=NOON)), (ended[0], None)), LambdaContext()) is None
+    assert calls.taken() == {}, "for the sweep's look, and for a row that is gone"
+
+
+def test_what_telling_of_a_job_costs_with_a_webhook(calls: CountedCalls) -> None:
+    dynamodb = client("dynamodb", os.environ["AWS_ENDPOINT_URL"])
+    dynamodb.put_item(TableName=os.environ["WEBHOOKS_TABLE"], Item=to_webhook_item(make_webhook()))
+    calls.taken()
+    calls.write_units = 0
+    assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
+    assert calls.taken() == {"Query": 1, "PutItem": 3, "SendMessageBatch": 1, "PutEvents": 3}
+    assert calls.write_units == 3 * 2 + 2, "each a row and its entry in the index; two of the rows are over 1 KB"
+    bodies = [
+        json.loads(item["body"]["S"]) for item in dynamodb.scan(TableName=os.environ["DELIVERIES_TABLE"])["Items"]
+    ]
+    assert sorted(body["type"] for body in bodies) == ["job.started", "job.submitted", "job.succeeded"]
+    assert len(received(queue="DELIVERIES_QUEUE_URL")["Records"]) == 3
+    calls.taken()
+    assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
+    assert calls.taken() == {"Query": 1, "PutItem": 3, "PutEvents": 3}, "told again, but not sent again"
+
+
+def test_a_change_that_cannot_be_read_is_kept_for_a_person(calls: CountedCalls) -> None:
+    event = stream_event((None, make_job()))
+    event["Records"][0]["dynamodb"]["NewImage"]["status"] = {"S": "PAUSED"}
+    assert app.relay(event, LambdaContext()) is None
+    assert calls.taken() == {"SendMessage": 1}
+    (record,) = received(queue="RELAY_FAILURES_QUEUE_URL")["Records"]
+    assert json.loads(record["body"])["position"] == sequence_number(0)
+
+
+@pytest.mark.parametrize(
+    ("partial", "answer"), [("true", {"batchItemFailures": [{"itemIdentifier": sequence_number(0)}]}), ("false", None)]
+)
+def test_without_the_bus_changes_come_again_in_the_way_the_mapping_asks_for(
+    calls: CountedCalls, monkeypatch: pytest.MonkeyPatch, partial: str, answer: Any
+) -> None:
+    monkeypatch.setenv("PARTIAL_BATCH_RESPONSES", partial)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", nowhere())
+    event = stream_event((None, make_job()))
+    if answer is None:
+        with pytest.raises(ChangesReturned):
+            app.relay(event, LambdaContext())
+    else:
+        assert app.relay(event, LambdaContext()) == answer
+    assert calls.taken() == {"Query": 1, "PutEvents": 1}
+
+
+def test_what_a_delivery_costs_and_that_its_receiver_can_verify_it(
+    calls: CountedCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOKS_TO_ANYWHERE", "true")
+    token = logged_in(calls)
+    no, yes = (f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode() for status in ("503 No", "204 Yes"))
+    with Receiver(answering(no, yes)) as receiver:
+        webhook = call("POST", "/webhooks", {"url": receiver.url}, token=token)[1]
+        of = {"webhook_id": webhook["webhook_id"]}
+        calls.taken()
+        calls.write_units = 0
+        told = call("POST", "/webhooks/{webhook_id}/test", token=token, **of)[1]
+        assert calls.write_units == 1 + 2, "the limiter, the row, its entry in the index"
+        assert calls.taken() == {"UpdateItem": 1, "GetItem": 1, "PutItem": 1, "SendMessage": 1}
+        event = received(queue="DELIVERIES_QUEUE_URL")
+        calls.taken()
+        assert app.deliver(event, LambdaContext()) is None
+        once = {"GetItem": 2, "UpdateItem": 3}
+        assert calls.taken() == once | {"SendMessage": 1}, "webhook and delivery; slot, row, slot; the next message"
+        assert app.deliver(event, LambdaContext()) is None
+        assert calls.taken() == {"GetItem": 2}, "not due yet"
+        replay = "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"
+        assert call("POST", replay, token=token, delivery_id=told["delivery_id"], **of)[0] == 202
+        calls.taken()
+        calls.write_units = 0
+        assert app.deliver(event, LambdaContext()) is None
+        assert calls.taken() == once
+        assert calls.write_units == 4, "the slot, the row and its entry in the index, the slot"
+    shown = call(
+        "GET", "/webhooks/{webhook_id}/deliveries/{delivery_id}", token=token, delivery_id=told["delivery_id"], **of
+    )[1]
+    assert [each["status_code"] for each in shown["attempts"]] == [503, 204]
+    for post in receiver.received:
+        assert Webhook(webhook["secret"]).verify(post.body, post.headers) == json.loads(shown["body"])
+
+
+def test_what_a_message_that_asks_for_a_job_costs(calls: CountedCalls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTIAL_BATCH_RESPONSES", "true")
+    token = logged_in(calls)
+    form = {"username": CREDENTIALS["username"], "operation": "square_sum", "data": [1, 2, 3]}
+    sent_to(queue="INTAKE_QUEUE_URL", body=json.dumps(form))
+    event = received(queue="INTAKE_QUEUE_URL")
+    calls.taken()
+    calls.write_units = 0
+    assert app.intake(event, LambdaContext()) == {"batchItemFailures": []}
+    assert calls.taken() == {"GetItem": 2, "UpdateItem": 1, "PutItem": 1, "SendMessage": 1}, "user and row; limit; row"
+    assert calls.write_units == 3, "the limiter, the row, its entry in the index"
+    assert app.intake(event, LambdaContext()) == {"batchItemFailures": []}
+    assert calls.taken() == {"GetItem": 2}, "the row is there"
+    app.consume(received(), LambdaContext())
+    (listed,) = call("GET", "/jobs", token=token)[1]["jobs"]
+    answer = call("GET", "/jobs/{job_id}/result", token=token, job_id=listed["job_id"])
+    assert answer == (200, {"status": "SUCCESS", "result": 14})
+
+
+def test_what_a_message_costs_that_is_refused_or_must_wait(
+    calls: CountedCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTIAL_BATCH_RESPONSES", "true")
+    logged_in(calls)
+    form = {"username": CREDENTIALS["username"], "operation": "square_sum", "data": [1]}
+    assert app.intake(sqs_event("nonsense"), LambdaContext()) == {"batchItemFailures": []}
+    assert calls.taken() == {"SendMessage": 1}
+    (refused,) = received(queue="INTAKE_REFUSED_QUEUE_URL")["Records"]
+    assert refused["body"] == "nonsense"
+    for number in range(3):
+        sent_to(queue="INTAKE_QUEUE_URL", body=json.dumps(form | {"data": [number]}))
+        event = received(queue="INTAKE_QUEUE_URL")
+        event["Records"][0]["messageId"] = f"message-{number}"
+        calls.taken()
+        failed = app.intake(event, LambdaContext())
+        if number < 2:
+            assert failed == {"batchItemFailures": []}
+        else:
+            assert failed == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
+            assert calls.taken() == {"GetItem": 2, "ChangeMessageVisibility": 1}, "that there is no room is known here"
+
+
+def sent_to(*, queue: str, body: str) -> None:
+    """Put a message into a queue."""
+    client("sqs", os.environ["AWS_ENDPOINT_URL"]).send_message(QueueUrl=os.environ[queue], MessageBody=body)
 
 
 def test_a_message_of_no_job_fails_the_function_where_no_partial_response_was_asked_for(calls: CountedCalls) -> None:
@@ -434,7 +613,9 @@ def test_a_missing_setting_is_a_500_that_names_it_in_the_log(
 
 
 @pytest.mark.asvs("16.2.1")
-@pytest.mark.parametrize("entry", ["http", "consume", "dead_letter", "erase", "sweep", "redrive"])
+@pytest.mark.parametrize(
+    "entry", ["http", "consume", "dead_letter", "erase", "relay", "intake", "deliver", "sweep", "redrive"]
+)
 def test_every_log_line_names_the_request_or_the_invocation(
     calls: CountedCalls, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, entry: str
 ) -> None:
@@ -445,6 +626,9 @@ def test_every_log_line_names_the_request_or_the_invocation(
         "consume": lambda: app.consume(received(), LambdaContext()),
         "dead_letter": lambda: app.dead_letter(received(), LambdaContext()),
         "erase": lambda: app.erase(sqs_event(to_body(ORDER)), LambdaContext()),
+        "relay": lambda: app.relay(DYNAMODB_STREAM, LambdaContext()),
+        "intake": lambda: app.intake(sqs_event("nonsense"), LambdaContext()),
+        "deliver": lambda: app.deliver(sqs_event(delivery_queue.to_body(UNKNOWN)), LambdaContext()),
         "sweep": lambda: app.sweep(SCHEDULED, LambdaContext()),
         "redrive": lambda: app.dead_letter(received(), LambdaContext()) or app.redrive({}, LambdaContext()),
     }
@@ -519,4 +703,4 @@ def test_a_cold_container_imports_only_what_the_call_needs(
     for resource in ("/health", "/operations", "/openapi.json", "/docs", "/"):
         status, packages = loaded_after(api_event("GET", resource))
         assert status in {200, 302}
-        assert not packages & {"boto3", "jwt", "passlib", "argon2"}
+        assert not packages & {"boto3", "jwt", "passlib", "argon2", "cronsim", "zoneinfo", "tzdata"}

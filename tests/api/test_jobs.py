@@ -5,11 +5,12 @@ from urllib.parse import quote
 
 import pytest
 
-from chalicelib.domain.jobs import JobKey, JobStatus, parsed_job_id
+from chalicelib.domain.jobs import JobKey, JobStatus, ScheduledRun, parsed_job_id
 from chalicelib.domain.users import UserId
 from tests.api.client import Api
 from tests.events import api_event
-from tests.factories import World, make_claim
+from tests.factories import KEY, World, make_claim, make_job
+from tests.fakes import NOON
 
 READS = [f"/jobs/{{job_id}}{part}" for part in ("", "/status", "/result", "/events", "/explain")]
 PLENTY = timedelta(minutes=10)
@@ -85,6 +86,9 @@ def test_a_computed_job_has_its_result_everywhere() -> None:
         "expires_at": "2026-12-23T12:00:00Z",
         "tags": [],
         "metadata": {},
+        "callback_url": None,
+        "schedule_id": None,
+        "scheduled_for": None,
         "result": 14,
         "error": None,
     }
@@ -297,6 +301,67 @@ def test_tags_and_metadata_come_back_wherever_the_job_does() -> None:
         (listed,) = api.get("/jobs", token=token, query=query).json["jobs"]
         assert (listed["tags"], listed["metadata"]) == (TAGS, METADATA)
     assert api.get("/jobs", token=token, query="tag=blue").json["jobs"] == []
+
+
+CALLBACK_URL = "https://example.com/hooks/jobs?of=ada"
+
+
+def test_the_callback_url_comes_back_with_the_whole_job() -> None:
+    api = Api()
+    token = api.logged_in()
+    body = {"data": [1], "operation": "square_sum", "callback_url": CALLBACK_URL}
+    job_id = api.post("/jobs", body, token=token).json["job_id"]
+    assert api.get(f"/jobs/{job_id}", token=token).json["callback_url"] == CALLBACK_URL
+    batched = api.post("/jobs/batch", {"jobs": [body]}, token=token).json["jobs"][0]["job_id"]
+    assert api.get(f"/jobs/{batched}", token=token).json["callback_url"] == CALLBACK_URL
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/hooks",
+        "https://127.0.0.1/hooks",
+        "https://example.com:8443/hooks",
+        "https://ada:secret@example.com/hooks",
+        "not a url",
+        "",
+        "https://example.com/" + "h" * 2029,
+        7,
+    ],
+)
+def test_a_callback_url_that_is_not_to_be_called_is_refused(url: Any) -> None:
+    """Everything else that is refused, `test_webhook_urls` has."""
+    api = Api()
+    token = api.logged_in()
+    body = {"data": [1], "operation": "square_sum", "callback_url": url}
+    answer = api.post("/jobs", body, token=token)
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.problem["errors"]] == ["#/callback_url"]
+    (batched,) = api.post("/jobs/batch", {"jobs": [body]}, token=token).json["jobs"]
+    assert [error["pointer"] for error in batched["error"]["errors"]] == ["#/jobs/0/callback_url"]
+    assert not api.world.jobs.all()
+
+
+def test_a_callback_url_may_be_as_long_as_urls_may_be() -> None:
+    api = Api()
+    body = {"data": [1], "operation": "square_sum", "callback_url": "https://example.com/" + "h" * 2028}
+    assert api.post("/jobs", body, token=api.logged_in()).status == 202
+
+
+def test_on_a_laptop_a_callback_url_may_lead_there() -> None:
+    api = Api(World(webhooks_to_anywhere=True))
+    body = {"data": [1], "operation": "square_sum", "callback_url": "http://127.0.0.1:8000/hooks"}
+    assert api.post("/jobs", body, token=api.logged_in()).status == 202
+
+
+def test_a_job_that_a_schedule_has_made_names_it_and_its_due_time() -> None:
+    api = Api()
+    token = api.logged_in()
+    scheduled = ScheduledRun(schedule_id="6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a44", due_at=NOON)
+    key = JobKey(owner_id=UserId(token.partition("/")[0]), job_id=KEY.job_id)
+    api.world.jobs.add(make_job(key=key, scheduled=scheduled))
+    whole = api.get(f"/jobs/{key.job_id}", token=token).json
+    assert (whole["schedule_id"], whole["scheduled_for"]) == (scheduled.schedule_id, "2026-11-23T12:00:00Z")
 
 
 @pytest.mark.asvs("1.2.3", "1.1.1")

@@ -14,13 +14,14 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.forms import Credentials, JobRequest, NewCredentials
+from chalicelib.api.forms import Credentials, NewCredentials
 from chalicelib.api.openapi import document, document_text
 from chalicelib.api.openapi_schemas import Schemas
 from chalicelib.api.possible import FROM_THE_GATEWAY, possible_errors
 from chalicelib.api.problems import PROBLEM_MEDIA_TYPE, Problem
 from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.operations import OperationPolicy
+from chalicelib.job_requests import JobRequest
 from chalicelib.operations.registry import TypedOperation
 from tests.api.attempts import name_of, prepared
 from tests.api.client import Api
@@ -269,7 +270,9 @@ def test_calls_for_programs_say_which_scope_an_api_key_needs(described: dict[str
     assert all(word in scheme["description"] for word in ("POST /api-keys", "jobs:read", "jobs:write"))
     for method, path, operation in operations(described):
         ways = operation.get("security", [])
-        if path.startswith("/jobs"):
+        if path.startswith(("/jobs", "/schedules")) or (
+            path.startswith("/webhooks") and (method == "GET" or path.endswith(("/test", "/replay")))
+        ):
             assert ways == [{"token": []}, {"api_key": ["jobs:read" if method == "GET" else "jobs:write"]}]
         else:
             assert ways in ([], [{"token": []}])
@@ -281,6 +284,11 @@ def test_the_parts_of_a_path_are_described_by_their_form(described: dict[str, An
         assert (parameter["name"], parameter["in"]) == (name, "path")
         assert not mismatch(described, parameter["schema"], "00000000-0000-4000-9000-000000000006")
         assert mismatch(described, parameter["schema"], "nonsense")
+    parameter = described["paths"]["/webhooks/{webhook_id}"]["patch"]["parameters"][0]
+    for webhook_id in ("00000000-0000-4000-9000-000000000006", "callbacks"):
+        assert not mismatch(described, parameter["schema"], webhook_id)
+    for webhook_id in ("nonsense", "callbacks2", "my-callbacks"):
+        assert mismatch(described, parameter["schema"], webhook_id)
     parameter = described["paths"]["/users/{username}"]["patch"]["parameters"][0]
     for name in ("ada", "ada.l+x@example.com"):
         assert not mismatch(described, parameter["schema"], name)

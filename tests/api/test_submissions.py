@@ -162,6 +162,14 @@ def test_another_body_under_the_key_is_refused(one: str, other: str) -> None:
     assert len(api.world.jobs.all()) == 1
 
 
+def test_another_callback_url_under_the_key_is_refused() -> None:
+    api = Caller()
+    for url, status in (("https://example.com/a", 202), ("https://example.com/b", 422)):
+        body = f'{{"operation": "square_sum", "data": [], "callback_url": "{url}"}}'
+        assert api.submit(body, key="monday").status == status
+    assert [job.callback_url for job in api.world.jobs.all()] == ["https://example.com/a"]
+
+
 @pytest.mark.parametrize(
     ("value", "form"),
     [

@@ -6,10 +6,12 @@ from pathlib import Path
 from string import Template
 
 from chalicelib.adapters.common_passwords import LIST
+from chalicelib.adapters.webhook_sender import ATTEMPT_TIMEOUT
 from chalicelib.api.call import Access
 from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.credentials import FAMILY_BYTES, GRACE, SECRET_BYTES
 from chalicelib.domain.errors import SignInTooOld
+from chalicelib.domain.schedules import SCHEDULES_MAX
 from chalicelib.domain.signing_keys import ALGORITHM, RING_MAX_AGE
 from chalicelib.domain.signing_keys import KEYS_MAX as RING_KEYS_MAX
 from chalicelib.domain.users import (
@@ -18,6 +20,7 @@ from chalicelib.domain.users import (
     PASSWORD_MAX_CHARACTERS,
     PASSWORD_MIN_CHARACTERS,
 )
+from chalicelib.domain.webhooks import SLOTS, WEBHOOKS_MAX
 from chalicelib.services.api_keys import KEYS_MAX
 from chalicelib.services.authentication import RECENT, REMEMBERED_FOR
 from chalicelib.services.waiting import WAIT_MAX
@@ -56,6 +59,7 @@ def access() -> str:
 CONSTANTS = {
     "ADDRESSES_KNOWN_MAX": ADDRESSES_KNOWN_MAX,
     "ALGORITHM": ALGORITHM,
+    "ATTEMPT_TIMEOUT": said(ATTEMPT_TIMEOUT),
     "COMMON_PASSWORDS": len(LIST.read_text(encoding="utf-8").splitlines()),
     "CONTEXT_WORDS": ", ".join(f"`{word}`" for word in CONTEXT_WORDS),
     "ENDPOINTS": access(),
@@ -68,8 +72,11 @@ CONSTANTS = {
     "REMEMBERED_FOR": said(REMEMBERED_FOR),
     "RING_KEYS_MAX": RING_KEYS_MAX,
     "RING_MAX_AGE": said(RING_MAX_AGE),
+    "SCHEDULES_MAX": SCHEDULES_MAX,
     "SECRET_BITS": SECRET_BYTES * 8,
+    "SLOTS": SLOTS,
     "WAIT_MAX": said(WAIT_MAX),
+    "WEBHOOKS_MAX": WEBHOOKS_MAX,
 }
 """What the template may name besides the settings of ``.chalice/config.json``."""
 

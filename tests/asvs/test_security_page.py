@@ -150,7 +150,11 @@ def section(file: Path, heading: str) -> str:
             "## Keys and algorithms", ["make keys", "the old one is removed"], marks=pytest.mark.asvs("11.1.1")
         ),
         pytest.param("## Keys and algorithms", ["HMAC-SHA256", "argon2id"], marks=pytest.mark.asvs("11.1.2")),
-        pytest.param("## What it talks to", ["DynamoDB, SQS, SSM"], marks=pytest.mark.asvs("13.1.1")),
+        pytest.param(
+            "## What it talks to",
+            ["DynamoDB, SQS, SSM, EventBridge", "the receivers that users name"],
+            marks=pytest.mark.asvs("13.1.1"),
+        ),
         pytest.param("## Data", ["secret", "personal"], marks=pytest.mark.asvs("14.1.1")),
         pytest.param("## Data", ["How it is kept", "encrypted"], marks=pytest.mark.asvs("14.1.2")),
         pytest.param("## What is logged", ["CloudWatch Logs", "How long"], marks=pytest.mark.asvs("16.1.1")),

@@ -25,7 +25,7 @@ from chalicelib import bootstrap
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.users import UserId
-from chalicelib.services.submission import WantedJob
+from chalicelib.services.acceptance import WantedJob
 from tests.aws import REGION, client
 from tests.chaos import operations, sabotage
 from tests.chaos.failpoints import Failpoint

@@ -28,28 +28,35 @@ from chalicelib.account_ports import (
     CredentialRepository,
     Erasure,
     ErasureQueue,
-    JobEraser,
+    RowEraser,
     UserRepository,
 )
-from chalicelib.adapters import erasure_queue
+from chalicelib.adapters import delivery_queue, erasure_queue
+from chalicelib.adapters.delivery_queue import SqsDeliveryQueue
 from chalicelib.adapters.dynamodb.audit import DynamoDBAuditTrail
 from chalicelib.adapters.dynamodb.credentials import DynamoDBCredentialRepository
+from chalicelib.adapters.dynamodb.deliveries import DynamoDBDeliveryRepository
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
+from chalicelib.adapters.dynamodb.schedules import DynamoDBScheduleRepository
 from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
+from chalicelib.adapters.dynamodb.webhooks import DynamoDBWebhookRepository
 from chalicelib.adapters.erasure_queue import SqsErasureQueue
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.adapters.system import SystemPause, SystemRandomness
 from chalicelib.domain.jobs import JobKey
+from chalicelib.event_ports import DeliveryMessage, DeliveryQueue, DeliveryRepository, WebhookRepository
 from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
+from chalicelib.schedule_ports import ScheduleRepository
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
 from tests.contract.conformance import ACCOUNT, AWS, STAND_INS, Subject, version_of
 from tests.contract.operation_process import Make
+from tests.delivery_fakes import InMemoryDeliveryQueue, InMemoryDeliveryRepository
 from tests.fakes import (
     InMemoryAuditTrail,
     InMemoryCredentialRepository,
@@ -60,6 +67,8 @@ from tests.fakes import (
     InMemorySubmissions,
     InMemoryUserRepository,
 )
+from tests.schedule_fakes import InMemoryScheduleRepository
+from tests.webhook_fakes import InMemoryWebhookRepository
 
 AUDIT_RETENTION = timedelta(days=90)
 _numbers = count(1)
@@ -92,15 +101,24 @@ class Ports(Protocol):
     @property
     def submissions(self) -> Submissions: ...
     @property
+    def schedules(self) -> ScheduleRepository: ...
+    @property
     def limits(self) -> RateLimitStore: ...
     @property
     def queue(self) -> JobQueue: ...
     def received(self) -> list[JobKey]: ...
     @property
-    def eraser(self) -> JobEraser: ...
+    def deliveries(self) -> DeliveryRepository: ...
+    @property
+    def delivery_queue(self) -> DeliveryQueue: ...
+    def received_deliveries(self) -> list[DeliveryMessage]: ...
+    @property
+    def eraser(self) -> RowEraser: ...
     @property
     def erasures(self) -> ErasureQueue: ...
     def ordered(self) -> list[Erasure]: ...
+    @property
+    def webhooks(self) -> WebhookRepository: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +129,18 @@ class MemoryPorts:
     jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
     limits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
     queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
+    deliveries: InMemoryDeliveryRepository = field(default_factory=InMemoryDeliveryRepository)
+    delivery_queue: InMemoryDeliveryQueue = field(default_factory=InMemoryDeliveryQueue)
     submissions: InMemorySubmissions = field(init=False)
+    schedules: InMemoryScheduleRepository = field(init=False)
     erasures: InMemoryErasureQueue = field(default_factory=InMemoryErasureQueue)
+    webhooks: InMemoryWebhookRepository = field(default_factory=InMemoryWebhookRepository)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "credentials", InMemoryCredentialRepository(self.audit))
         object.__setattr__(self, "users", InMemoryUserRepository(self.credentials, self.audit))
         object.__setattr__(self, "submissions", InMemorySubmissions(self.jobs))
+        object.__setattr__(self, "schedules", InMemoryScheduleRepository(self.jobs))
 
     @property
     def lists(self) -> InMemoryJobRepository:
@@ -129,6 +152,9 @@ class MemoryPorts:
 
     def received(self) -> list[JobKey]:
         return list(self.queue.messages)
+
+    def received_deliveries(self) -> list[DeliveryMessage]:
+        return [message for message, _ in self.delivery_queue.messages]
 
     def ordered(self) -> list[Erasure]:
         return [erasure for erasure, _ in self.erasures.orders]
@@ -181,6 +207,10 @@ class Aws:
         return self._once("jobs", lambda name: create_table(self.dynamodb, "JobsTable", name))
 
     @property
+    def schedules_table(self) -> str:
+        return self._once("schedules", lambda name: create_table(self.dynamodb, "SchedulesTable", name))
+
+    @property
     def limits_table(self) -> str:
         return self._once("limits", lambda name: create_table(self.dynamodb, "LimitsTable", name))
 
@@ -189,8 +219,20 @@ class Aws:
         return self._once("idempotency", lambda name: create_table(self.dynamodb, "IdempotencyTable", name))
 
     @property
+    def webhooks_table(self) -> str:
+        return self._once("webhooks", lambda name: create_table(self.dynamodb, "WebhooksTable", name))
+
+    @property
     def queue_url(self) -> str:
         return self._once("queue", lambda name: create_queue(self.sqs, name))
+
+    @property
+    def deliveries_table(self) -> str:
+        return self._once("deliveries", lambda name: create_table(self.dynamodb, "DeliveriesTable", name))
+
+    @property
+    def deliveries_queue_url(self) -> str:
+        return self._once("delivery-queue", lambda name: create_queue(self.sqs, name, "DeliveriesQueue"))
 
     @property
     def erasures_queue_url(self) -> str:
@@ -252,6 +294,15 @@ class AwsPorts:
         )
 
     @property
+    def schedules(self) -> DynamoDBScheduleRepository:
+        return DynamoDBScheduleRepository(
+            lambda: self.dynamodb,
+            table=self.aws.schedules_table,
+            jobs_table=self.aws.jobs_table,
+            backoff=self.backoff,
+        )
+
+    @property
     def limits(self) -> DynamoDBRateLimitStore:
         return DynamoDBRateLimitStore(lambda: self.dynamodb, table=self.aws.limits_table)
 
@@ -264,8 +315,25 @@ class AwsPorts:
         return DynamoDBJobEraser(lambda: self.dynamodb, table=self.aws.jobs_table, backoff=self.backoff)
 
     @property
+    def webhooks(self) -> DynamoDBWebhookRepository:
+        return DynamoDBWebhookRepository(lambda: self.dynamodb, table=self.aws.webhooks_table, backoff=self.backoff)
+
+    @property
     def erasures(self) -> SqsErasureQueue:
         return SqsErasureQueue(lambda: self.sqs, queue_url=self.aws.erasures_queue_url)
+
+    @property
+    def deliveries(self) -> DynamoDBDeliveryRepository:
+        return DynamoDBDeliveryRepository(lambda: self.dynamodb, table=self.aws.deliveries_table, backoff=self.backoff)
+
+    @property
+    def delivery_queue(self) -> SqsDeliveryQueue:
+        return SqsDeliveryQueue(lambda: self.sqs, queue_url=self.aws.deliveries_queue_url)
+
+    def received_deliveries(self) -> list[DeliveryMessage]:
+        url = self.aws.deliveries_queue_url
+        answer = self.aws.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        return [delivery_queue.from_body(message["Body"]) for message in answer.get("Messages", [])]
 
     def received(self) -> list[JobKey]:
         answer = self.aws.sqs.receive_message(QueueUrl=self.aws.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.domain.audit import AuditAction, AuditEvent, EventId
 from chalicelib.domain.errors import Unavailable
+from tests.aws import time_to_live
 from tests.contract.accounts import AHEAD, ANOTHER, credential_id, event_of, events_of
 from tests.contract.conftest import AUDIT_RETENTION, Aws, Ports
 from tests.factories import OWNER
@@ -98,8 +99,7 @@ def test_an_event_is_deleted_by_its_time_to_live(aws: Aws) -> None:
     recorded(aws.ports(), event_of(1))
     (item,) = aws.dynamodb.scan(TableName=aws.audit_table)["Items"]
     assert item["expires_at_epoch_s"] == {"N": str(int((AHEAD + AUDIT_RETENTION).timestamp()))}
-    ttl = aws.dynamodb.describe_time_to_live(TableName=aws.audit_table)["TimeToLiveDescription"]
-    assert (ttl["AttributeName"], ttl["TimeToLiveStatus"]) == ("expires_at_epoch_s", "ENABLED")
+    assert time_to_live(aws.dynamodb, "AuditTable", aws.new_name("forgets")) == ("expires_at_epoch_s", "ENABLED")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from chalicelib.adapters.dynamodb.transactions import TRIES, Backoff
 from chalicelib.domain.credentials import Credential, Session, digest
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.users import UserId
+from tests.aws import time_to_live
 from tests.contract.accounts import (
     ADA,
     AHEAD,
@@ -311,8 +312,7 @@ def test_a_credential_is_deleted_by_its_time_to_live_and_holds_no_secret(
     assert item["expires_at_epoch_s"] == {"N": str(int(end.timestamp()))}
     secret = "current_digest" if isinstance(credential, Session) else "digest"
     assert item[secret] == {"S": digest(b"first" if isinstance(credential, Session) else b"secret")}
-    ttl = aws.dynamodb.describe_time_to_live(TableName=aws.credentials_table)["TimeToLiveDescription"]
-    assert (ttl["AttributeName"], ttl["TimeToLiveStatus"]) == ("expires_at_epoch_s", "ENABLED")
+    assert time_to_live(aws.dynamodb, "CredentialsTable", aws.new_name("forgets")) == ("expires_at_epoch_s", "ENABLED")
 
 
 def test_a_refresh_moves_the_time_to_live_on(aws: Aws) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.dynamodb.batch_deletes import BATCH_ROWS
-from chalicelib.adapters.dynamodb.job_erasure import PAGE_ROWS, DynamoDBJobEraser
+from chalicelib.adapters.dynamodb.batch_deletes import BATCH_ROWS, PAGE_ROWS
+from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.transactions import TRIES, WAIT_MAX, Backoff
 from chalicelib.domain import delivery
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable

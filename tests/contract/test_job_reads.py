@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.users import UserId
+from tests.aws import time_to_live
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import (
     key_of,
@@ -44,5 +45,4 @@ def test_the_table_forgets_a_job_when_it_expires_and_not_before(aws: Aws) -> Non
     aws.ports().jobs.add(make_job(expires_at=NOON + timedelta(seconds=1)))
     (item,) = aws.dynamodb.scan(TableName=aws.jobs_table)["Items"]
     assert int(item["expires_at_epoch_s"]["N"]) == NOON.timestamp() + 1
-    ttl = aws.dynamodb.describe_time_to_live(TableName=aws.jobs_table)["TimeToLiveDescription"]
-    assert ttl["AttributeName"] == "expires_at_epoch_s"
+    assert time_to_live(aws.dynamodb, "JobsTable", aws.new_name("forgets")) == ("expires_at_epoch_s", "ENABLED")

@@ -12,6 +12,7 @@ from chalicelib.domain.rate_limits import MARKS_KEPT, Limit, Taking, Tally
 from chalicelib.domain.users import UserId
 from chalicelib.ports import RateLimitStore
 from chalicelib.services.rate_limiting import RateLimiter
+from tests.aws import time_to_live
 from tests.contract.conftest import Aws, MemoryPorts, Ports
 from tests.factories import OWNER
 from tests.fakes import NOON, CountingIds, FixedClock
@@ -154,8 +155,7 @@ def test_a_tally_is_kept_until_nothing_in_it_matters_and_takes_one_write_unit(aw
         assert units <= 1, "moto says half of one"
     (item,) = aws.dynamodb.scan(TableName=aws.limits_table)["Items"]
     assert int(item["expires_at_epoch_s"]["N"]) == (AHEAD + 2 * LIMIT.window + LIMIT.interval).timestamp()
-    ttl = aws.dynamodb.describe_time_to_live(TableName=aws.limits_table)["TimeToLiveDescription"]
-    assert ttl["AttributeName"] == "expires_at_epoch_s"
+    assert time_to_live(aws.dynamodb, "LimitsTable", aws.new_name("forgets")) == ("expires_at_epoch_s", "ENABLED")
 
 
 def test_without_the_table_nothing_is_taken(away_ports: Ports) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from chalicelib.adapters.dynamodb.account_items import to_credential_item, to_user_item
 from chalicelib.adapters.dynamodb.items import from_job_item, to_job_item
-from chalicelib.adapters.dynamodb.keys import credential_key, job_key, limit_key, user_key
+from chalicelib.adapters.dynamodb.keys import credential_key, job_key, limit_key, user_key, webhook_key
+from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.domain.jobs import JobId, JobKey
+from chalicelib.domain.webhooks import DisabledBecause, Disabling, Slot
 from chalicelib.ports import DueJob
 from tests.contract.accounts import ADA, AHEAD, api_key_of, event_of, refreshed, session_of
 from tests.contract.conftest import Aws, Ports
 from tests.contract.test_rate_limits import LIMIT, taking
-from tests.factories import KEY, OWNER, make_act, make_claim, make_job
+from tests.factories import KEY, OWNER, make_act, make_claim, make_job, make_webhook
 from tests.recorded import jobs
 
 ADDED = {"priority": {"N": "5"}, "trace": {"M": {"id": {"S": "1"}}}}
@@ -93,3 +95,17 @@ def test_taking_permits_keeps_what_it_does_not_know(aws: Aws) -> None:
     with_more(aws, aws.limits_table, row)
     assert ports.limits.take(OWNER, LIMIT, taking(born=tally.born)).taken == tally.taken + 1
     assert what_was_added(aws, aws.limits_table, key) == ADDED
+
+
+def test_changes_and_attempts_keep_what_they_do_not_know_of_a_webhook(aws: Aws) -> None:
+    webhook, webhooks = make_webhook(), aws.ports().webhooks
+    slot = Slot(delivery_id="1", until=AHEAD)
+    with_more(aws, aws.webhooks_table, to_webhook_item(webhook))
+    key = webhook_key(webhook.owner_id, webhook.webhook_id)
+    changed = webhook.changed(description="", token="change")
+    webhooks.change(webhook, changed)
+    gone = Disabling(because=DisabledBecause.GONE, seen_token=changed.token, token="settle")
+    for failed_at, disabling in ((None, None), (AHEAD, None), (AHEAD, gone)):
+        webhooks.take_slot(changed, 0, slot, at=AHEAD)
+        webhooks.settle(OWNER, webhook.webhook_id, number=0, slot=slot, failed_at=failed_at, disabling=disabling)
+        assert what_was_added(aws, aws.webhooks_table, key) == ADDED

@@ -16,6 +16,7 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.receipts import KEPT, KeyedRequest, Receipt, Refusal
 from chalicelib.domain.users import UserId
+from tests.aws import time_to_live
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import key_of
 from tests.factories import OWNER, make_act, make_job
@@ -281,5 +282,4 @@ def test_a_receipt_is_deleted_by_its_time_to_live_and_holds_no_key(aws: Aws) -> 
     (item,) = aws.dynamodb.scan(TableName=aws.idempotency_table)["Items"]
     assert item["key_id"] == {"S": f"{OWNER}#{REQUEST.key_digest}"}
     assert item["expires_at_epoch_s"] == {"N": str(int((NOON + KEPT).timestamp()))}
-    ttl = aws.dynamodb.describe_time_to_live(TableName=aws.idempotency_table)["TimeToLiveDescription"]
-    assert (ttl["AttributeName"], ttl["TimeToLiveStatus"]) == ("expires_at_epoch_s", "ENABLED")
+    assert time_to_live(aws.dynamodb, "IdempotencyTable", aws.new_name("forgets")) == ("expires_at_epoch_s", "ENABLED")

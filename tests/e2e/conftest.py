@@ -198,7 +198,8 @@ def shell(script: str, api: str, folder: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "API": api},
+        # What the pages tell to install is in the tests' own environment.
+        env={"PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "API": api},
         capture_output=True,
         text=True,
         check=False,

@@ -14,8 +14,9 @@ from typing import Any
 
 from chalicelib.account_ports import Erasure
 from chalicelib.adapters.dynamodb.account_items import to_credential_item, to_user_item
+from chalicelib.adapters.dynamodb.batch_deletes import PAGE_ROWS
 from chalicelib.adapters.dynamodb.items import to_job_item
-from chalicelib.adapters.dynamodb.job_erasure import PAGE_ROWS
+from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.adapters.erasure_queue import to_body
 from chalicelib.domain.jobs import Job, JobEvent, JobId, JobKey, JobStatus, Transition
 from chalicelib.domain.users import UserId
@@ -23,7 +24,7 @@ from chalicelib.services.dead_letters import DEAD_LETTERED
 from chalicelib.services.erasure import NEEDED
 from tests.e2e.roles import Deployment, Seen
 from tests.events import api_event, job_message, sqs_event
-from tests.factories import OWNER, make_job, make_session, make_user
+from tests.factories import OWNER, make_job, make_session, make_user, make_webhook
 
 OPERATIONS = {
     "asks": """
@@ -207,20 +208,31 @@ def order_of(user_id: UserId) -> Erasure:
     return Erasure(user_id=user_id, username=f"user-{user_id}")
 
 
+OWNED = {"WebhooksTable": "webhook_id", "DeliveriesTable": "place", "SchedulesTable": "schedule_id"}
+"""Tables of rows that an owner has besides jobs, each with what tells them apart."""
+
+
 def erase(deployment: Deployment, *, jobs: int = 1) -> Seen:
-    """An account with a credential and jobs, which are all to be gone."""
+    """An account with a credential, a webhook and jobs, which are all to be gone."""
     user_id = UserId(str(uuid.uuid4()))
     order = order_of(user_id)
     rows: dict[str, list[dict[str, Any]]] = {
         "UsersTable": [to_user_item(make_user(user_id=user_id, username=order.username))],
         "CredentialsTable": [to_credential_item(make_session(user_id=user_id))],
+        "WebhooksTable": [to_webhook_item(make_webhook(owner_id=user_id))],
         "JobsTable": [to_job_item(waiting_job(key=new_key(user_id))) for _ in range(jobs)],
+        **{table: [{"owner_id": {"S": user_id}, key: {"S": "any"}}] for table, key in OWNED.items()},
     }
     for table, items in rows.items():
         for item in items:
             deployment.dynamodb.put_item(TableName=deployment.names[table], Item=item)
     seen = deployment.invoke("erase", sqs_event(to_body(order)))
     left = [each for table in rows for each in deployment.rows_of(table, user_id)]
+    # What nobody could read must not be left for the other functions.
+    for table, key in OWNED.items():
+        for item in deployment.rows_of(table, user_id):
+            row = {name: item[name] for name in ("owner_id", key)}
+            deployment.dynamodb.delete_item(TableName=deployment.names[table], Key=row)
     is_done = seen.answer == {"batchItemFailures": []} and not left
     return Seen(succeeded=seen.succeeded and is_done, log=seen.log, answer=seen.answer)
 
@@ -283,6 +295,7 @@ SCHEDULE_EVENT: dict[str, Any] = {**SCHEDULED, "resources": [], "detail": {}}
 
 def sweep(deployment: Deployment) -> Seen:
     """Sends the job again and puts the next look off."""
+    deployment.forget_what_is_due()
     job = waiting_job()
     deployment.put(job)
     due_at = deployment.job(job.key).due_at
@@ -330,6 +343,12 @@ PROBES: dict[tuple[str, str, str], Probe] = {
     ("erase", "dynamodb:BatchWriteItem", "CredentialsTable"): erase,
     ("erase", "dynamodb:Query", "JobsTable"): erase,
     ("erase", "dynamodb:BatchWriteItem", "JobsTable"): erase,
+    ("erase", "dynamodb:Query", "WebhooksTable"): erase,
+    ("erase", "dynamodb:BatchWriteItem", "WebhooksTable"): erase,
+    ("erase", "dynamodb:Query", "DeliveriesTable"): erase,
+    ("erase", "dynamodb:BatchWriteItem", "DeliveriesTable"): erase,
+    ("erase", "dynamodb:Query", "SchedulesTable"): erase,
+    ("erase", "dynamodb:BatchWriteItem", "SchedulesTable"): erase,
     ("erase", "sqs:SendMessage", "ErasuresQueue"): erase_in_little_time,
     ("sweep", "dynamodb:GetItem", "JobsTable"): sweep,
     ("sweep", "dynamodb:UpdateItem", "JobsTable"): sweep,

@@ -55,6 +55,7 @@ def everything(aws: str) -> dict[str, set[str]]:
         ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
         ("apigateway", "get_rest_apis", "items", "id"),
         ("events", "list_rules", "Rules", "Name"),
+        ("events", "list_event_buses", "EventBuses", "Name"),
         ("logs", "describe_log_groups", "logGroups", "logGroupName"),
         ("iam", "list_roles", "Roles", "RoleName"),
         ("sns", "list_topics", "Topics", "TopicArn"),

@@ -65,7 +65,8 @@ def _short(resource: str | dict[str, Any]) -> str:
     if isinstance(resource, str):
         return resource
     if "Fn::GetAtt" in resource:
-        return str(resource["Fn::GetAtt"][0])
+        name, attribute = resource["Fn::GetAtt"]
+        return f"{name}/stream" if attribute == "StreamArn" else str(name)
     text = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", resource["Fn::Sub"])
     return text.rpartition("${AWS::StackName}")[2].strip("/-")
 
@@ -77,13 +78,13 @@ class Deployment:
         endpoint = runner.aws_endpoint
         self.iam, self.functions, self.logs = (client(name, endpoint) for name in ("iam", "lambda", "logs"))
         self.dynamodb, self.sqs = client("dynamodb", endpoint), client("sqs", endpoint)
+        self.events = client("events", endpoint)
         found = client("cloudformation", endpoint).describe_stack_resources(StackName=LOCAL_STACK)["StackResources"]
         self.names: dict[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
         for mapping in self.functions.list_event_source_mappings()["EventSourceMappings"]:
             self.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        events = client("events", endpoint)
-        for rule in events.list_rules()["Rules"]:
-            events.disable_rule(Name=rule["Name"])
+        for rule in self.events.list_rules()["Rules"]:
+            self.events.disable_rule(Name=rule["Name"])
 
     def function_name(self, function: str) -> str:
         """The name that CloudFormation gave a function; of the API's, Chalice writes the name its own way."""
@@ -149,6 +150,13 @@ class Deployment:
                 ExpressionAttributeValues={":id": {"S": user_id}},
             )["Items"]
         )
+
+    def forget_what_is_due(self) -> None:
+        """Take away all jobs and deliveries: of those that are due, the next sweep would tell one by one in its log."""
+        for table, key in (("JobsTable", "job_id"), ("DeliveriesTable", "place")):
+            name = self.names[table]
+            for item in self.dynamodb.scan(TableName=name)["Items"]:
+                self.dynamodb.delete_item(TableName=name, Key={each: item[each] for each in ("owner_id", key)})
 
     def forget(self, key: JobKey) -> None:
         self.dynamodb.delete_item(TableName=self.names["JobsTable"], Key=job_key(key))

@@ -25,7 +25,8 @@ from deployment.packaging import TEMPLATE_NAME
 from deployment.template import functions as functions_of
 from deployment.template import without_functions
 from tests.aws import PROJECT
-from tests.e2e.conftest import LOCAL_STACK, local_stage
+from tests.e2e.conftest import LOCAL_STACK, call, local_stage, logged_in
+from tests.e2e.listener import listening
 
 RUNBOOK = "docs/operations.md"
 ALARM, QUEUE, TABLE = "AWS::CloudWatch::Alarm", "AWS::SQS::Queue", "AWS::DynamoDB::Table"
@@ -39,7 +40,7 @@ METRICS = {
         "NumberOfMessagesSent",
         "NumberOfMessagesDeleted",
     },
-    "AWS/Lambda": {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"},
+    "AWS/Lambda": {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "IteratorAge"},
     "AWS/ApiGateway": {"Count", "4XXError", "5XXError", "Latency"},
     "AWS/DynamoDB": {
         "ConsumedReadCapacityUnits",
@@ -119,18 +120,30 @@ def test_a_runbook_names_each_of_its_alarms(template: dict[str, Any]) -> None:
 
 
 def errors_of_the_code() -> set[str]:
-    """What the code logs as errors, but for operations' own."""
-    return {
-        str(call.args[0].value)
+    """What the code logs as errors, but for operations' own; one about due rows is there for each kind of them."""
+    calls = [
+        call
         for path in (PROJECT / "chalicelib").rglob("*.py")
         if path.name != "operation_child.py"
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
+    ]
+    rows = {
+        ast.literal_eval(keyword.value)
+        for call in calls
+        if ast.unparse(call.func).startswith("DueRows")
+        for keyword in call.keywords
+        if keyword.arg == "called"
+    }
+    said = {
+        str(call.args[0].value)
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
         and call.func.attr in {"error", "exception"}
         and ast.unparse(call.func.value) == "logger"
         and isinstance(call.args[0], ast.Constant)
     }
+    return {message.replace("%s", row) for message in said for row in rows}
 
 
 def test_the_runbook_of_logged_errors_has_every_error_that_the_code_logs() -> None:
@@ -203,6 +216,8 @@ def test_every_queue_has_an_alarm_for_what_waits_in_it(template: dict[str, Any])
         ("JobsWaitAlarm", "JobsQueue", "Consume", MESSAGE_DELAY_MAX),
         ("ErasuresWaitAlarm", "ErasuresQueue", "Erase", timedelta(minutes=1)),
         ("DeadLettersWaitAlarm", "JobsDeadLetterQueue", "DeadLetter", timedelta()),
+        ("DeliveriesWaitAlarm", "DeliveriesQueue", "Deliver", MESSAGE_DELAY_MAX),
+        ("IntakeWaitsAlarm", "IntakeQueue", "Intake", timedelta()),
     ],
 )
 def test_a_message_that_was_delayed_and_returned_once_rings_no_alarm(
@@ -225,10 +240,24 @@ def test_only_the_sweep_is_missed_when_it_says_nothing(template: dict[str, Any])
 
 
 def test_the_first_dead_letter_rings(template: dict[str, Any]) -> None:
-    for name in ("JobsDieAlarm", "ErasuresDieAlarm"):
+    for name in (
+        "JobsDieAlarm",
+        "ErasuresDieAlarm",
+        "DeliveriesDieAlarm",
+        "IntakeRefusedAlarm",
+        "RelayFailuresWaitAlarm",
+    ):
         alarm = of_type(template, ALARM)[name]
         assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
         assert alarm["EvaluationPeriods"] == 1
+
+
+def test_a_relay_that_is_late_for_ten_minutes_rings(template: dict[str, Any]) -> None:
+    alarm = of_type(template, ALARM)["RelayStoppedAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("AWS/Lambda", "IteratorAge", "Maximum")
+    assert dimensions(alarm) == {"FunctionName": {"Ref": "Relay"}}
+    assert alarm["Threshold"] == 10 * 60 * 1000, "Lambda gives it in milliseconds"
+    assert alarm["Period"] * alarm["DatapointsToAlarm"] == 300
 
 
 def matches(pattern: str, line: dict[str, Any]) -> bool:
@@ -361,6 +390,11 @@ def test_where_chalice_makes_the_functions_only_alarms_of_the_rest_are_left(temp
         "DeadLettersWaitAlarm",
         "ErasuresWaitAlarm",
         "ErasuresDieAlarm",
+        "RelayFailuresWaitAlarm",
+        "DeliveriesWaitAlarm",
+        "DeliveriesDieAlarm",
+        "IntakeWaitsAlarm",
+        "IntakeRefusedAlarm",
         "ErrorsLoggedAlarm",
     }
     assert not of_type(rest, "AWS::CloudWatch::Dashboard")
@@ -451,6 +485,57 @@ def test_requests_that_fail_ring_until_they_no_longer_do(aws_endpoint: str, told
         assert (alarm["NewStateValue"], alarm["OldStateValue"] == state) == (state, False)
 
 
+def shown_program(ending: str, aws_endpoint: str, **environment: str) -> str:
+    """What the program of the page that prints ``ending`` says, run as it stands there."""
+    programs = re.findall(r"```python\n(.+?)```", (PROJECT / RUNBOOK).read_text(), flags=re.DOTALL)
+    (program,) = [each for each in programs if ending in each]
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env={**credentials, "AWS_ENDPOINT_URL": aws_endpoint, "NO_PROXY": HOST, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_what_lambda_gave_up_is_told_by_the_relay_and_the_rest_is_left(api: str, aws_endpoint: str) -> None:
+    """The program that the page shows; the batch has two changes, and the stream a third one after it."""
+    token = logged_in(api, "told")
+    for number in range(3):
+        body = {"operation": "square_sum", "data": [number], "delay_s": 3600}
+        assert call(api, "POST", "/jobs", body=body, token=token)[0] == 202
+    outputs = local_stage(aws_endpoint).stack().outputs()
+    services = clients(aws_endpoint).client
+    stream = services("dynamodb").describe_table(TableName=outputs["JobsTableName"])["Table"]["LatestStreamArn"]
+    streams, sqs, url = services("dynamodbstreams"), services("sqs"), outputs["RelayFailuresQueueUrl"]
+    (shard,) = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
+    at = {"StreamArn": stream, "ShardId": shard["ShardId"]}
+    iterator = streams.get_shard_iterator(**at, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    first, second, *_ = streams.get_records(ShardIterator=iterator)["Records"]
+    batch = {
+        "shardId": shard["ShardId"],
+        "startSequenceNumber": first["dynamodb"]["SequenceNumber"],
+        "endSequenceNumber": second["dynamodb"]["SequenceNumber"],
+        "batchSize": 2,
+        "streamArn": stream,
+    }
+    messages: list[dict[str, Any]] = [{"DDBStreamBatchInfo": batch}, {"position": "1", "reason": "never"}]
+    for body in messages:
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
+    try:
+        with listening(services("events"), sqs, outputs["EventBusName"], "job.submitted") as events:
+            said = shown_program("changes told", aws_endpoint, URL=url, RELAY=outputs["RelayName"])
+            assert said == "2 changes told, 1 messages left\n"
+            subjects = {event["subject"] for event in events()}
+    finally:
+        sqs.purge_queue(QueueUrl=url)
+    assert {each["dynamodb"]["Keys"]["job_id"]["S"] for each in (first, second)} <= subjects
+
+
 def test_rows_that_were_lost_are_restored_and_others_left_as_they_are(aws_endpoint: str) -> None:
     """The program that the page shows."""
     dynamodb = clients(aws_endpoint).client("dynamodb")
@@ -469,17 +554,7 @@ def test_rows_that_were_lost_are_restored_and_others_left_as_they_are(aws_endpoi
             item = {"owner_id": {"S": "ada"}, "job_id": {"S": key}, "from": {"S": table}}
             dynamodb.put_item(TableName=table, Item=item)
     dynamodb.delete_item(TableName="lost", Key={"owner_id": {"S": "ada"}, "job_id": {"S": "gone"}})
-    (program,) = re.findall(r"```python\n(.+?)```", (PROJECT / RUNBOOK).read_text(), flags=re.DOTALL)
-    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        env={**credentials, "AWS_ENDPOINT_URL": aws_endpoint, "TABLE": "lost", "NO_PROXY": HOST},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (done.stdout, done.stderr) == ("2 rows copied\n", "")
+    assert shown_program("rows copied", aws_endpoint, TABLE="lost") == "2 rows copied\n"
     found = dynamodb.scan(TableName="lost")["Items"]
     assert {row["job_id"]["S"]: row["from"]["S"] for row in found} == {
         "there": "lost",

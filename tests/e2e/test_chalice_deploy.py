@@ -2,10 +2,12 @@
 
 import base64
 import copy
+import itertools
 import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -26,17 +28,19 @@ from chalicelib.domain.jobs import JobId, JobKey
 from chalicelib.domain.users import UserId
 from deployment.chalice_project import chalice_functions
 from deployment.stages import Stage
-from deployment.template import functions, role_of, role_output, variables_of, without_functions
+from deployment.template import functions, role_of, role_output, stream_mappings, variables_of, without_functions
 from localstack.emulator import running_emulator
 from tests.aws import PROJECT, REGION, client, nowhere
 from tests.e2e.conftest import Finished, project_with
+from tests.e2e.listener import listening
 from tests.e2e.probes import SCHEDULE_EVENT
 from tests.events import api_event, job_message
 
 STAGE = "dev"
 STACK = Stage(name=STAGE).stack_name
-FUNCTIONS = {STACK, *(f"{STACK}-{name}" for name in ("consume", "dead_letter", "erase", "sweep", "redrive"))}
-LOOPS = (f"{STACK}-consume", f"{STACK}-erase")
+OTHERS = ("consume", "dead_letter", "erase", "relay", "deliver", "intake", "sweep", "redrive")
+FUNCTIONS = {STACK, *(f"{STACK}-{name}" for name in OTHERS)}
+LOOPS = (f"{STACK}-consume", f"{STACK}-erase", f"{STACK}-deliver")
 """Functions that send to the queue that drives them."""
 
 PAGE = (PROJECT / "docs" / "chalice-deploy.md").read_text()
@@ -305,7 +309,8 @@ def test_a_stack_that_has_its_functions_is_not_touched(emulated: Deployed) -> No
 def test_the_stack_has_no_functions_and_what_comes_next_is_said(deployed: Deployed, steps: Steps) -> None:
     kinds = {kind for kind, _ in deployed.stack.resources().values()}
     assert {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::IAM::Role", "AWS::Logs::LogGroup"} <= kinds
-    assert not {kind for kind in kinds if "Function" in kind or "Api" in kind or "Events" in kind}
+    assert not {kind for kind in kinds if "Function" in kind or "Api" in kind or "Permission" in kind}
+    assert {kind for kind in kinds if "Events" in kind} == {"AWS::Events::EventBus", "AWS::Events::Rule"}
     command, delete = (line for line in steps.infra.stdout.splitlines() if "chalice --project-dir" in line)
     assert delete == command.replace(" deploy --stage", " delete --stage")
     outputs = deployed.program("deployment.outputs")
@@ -356,9 +361,45 @@ def test_each_function_has_the_role_the_settings_and_the_log_that_it_has_in_the_
 def test_no_mapping_asks_for_parts_of_a_batch_and_the_rest_is_as_declared(deployed: Deployed) -> None:
     mappings = deployed.mappings()
     assert {
-        name: (each["BatchSize"], each["ScalingConfig"]["MaximumConcurrency"]) for name, each in mappings.items()
-    } == {f"{STACK}-consume": (5, 10), f"{STACK}-dead_letter": (1, 2), f"{STACK}-erase": (1, 2)}
+        name: (each["BatchSize"], each["ScalingConfig"]["MaximumConcurrency"])
+        for name, each in mappings.items()
+        if name != f"{STACK}-relay"
+    } == {
+        f"{STACK}-consume": (5, 10),
+        f"{STACK}-dead_letter": (1, 2),
+        f"{STACK}-erase": (1, 2),
+        f"{STACK}-deliver": (1, 20),
+        f"{STACK}-intake": (1, 5),
+    }
+    of_the_stream = mappings[f"{STACK}-relay"]
+    assert of_the_stream["EventSourceArn"] == deployed.stack.outputs()["SettingJobsStreamArn"]
+    assert (of_the_stream["BatchSize"], of_the_stream["StartingPosition"]) == (100, "TRIM_HORIZON")
     assert not [each for each in mappings.values() if each.get("FunctionResponseTypes")]
+
+
+def test_what_becomes_of_a_change_that_cannot_be_told_is_said_by_the_commands_of_the_page(deployed: Deployed) -> None:
+    relay, url = f"{STACK}-relay", deployed.stack.outputs()["RelayFailuresQueueUrl"]
+    assert f"list-event-source-mappings --function-name {relay} " in PAGE
+    (words,) = re.findall(r"^aws lambda update-event-source-mapping ((?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
+    given = shlex.split(words.replace("\\\n", " "))
+    options = dict(itertools.pairwise(given))
+    arn = deployed.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    assert "--bisect-batch-on-function-error" in given
+    deployed.functions.update_event_source_mapping(
+        UUID=deployed.mappings()[relay]["UUID"],
+        BisectBatchOnFunctionError=True,
+        MaximumRetryAttempts=int(options["--maximum-retry-attempts"]),
+        MaximumRecordAgeInSeconds=int(options["--maximum-record-age-in-seconds"]),
+        ParallelizationFactor=int(options["--parallelization-factor"]),
+        DestinationConfig=json.loads(options["--destination-config"].replace("ARN", arn)),
+        FilterCriteria=json.loads(options["--filter-criteria"]),
+    )
+    (wanted,) = stream_mappings(functions(deployed.template)["Relay"])
+    said = deployed.mappings()[relay]
+    for name in ("BisectBatchOnFunctionError", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "FilterCriteria"):
+        assert said[name] == wanted[name], name
+    assert int(options["--parallelization-factor"]) == wanted["ParallelizationFactor"]
+    assert said["DestinationConfig"] == {"OnFailure": {"Destination": arn}}
 
 
 def test_a_job_is_done(deployed: Deployed) -> None:
@@ -428,6 +469,24 @@ def test_a_user_who_leaves_is_erased(deployed: Deployed) -> None:
     until(
         lambda: "Item" not in deployed.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True), "still there"
     )
+
+
+def test_what_a_job_does_is_told_on_the_bus_and_a_message_of_the_topic_makes_one(deployed: Deployed) -> None:
+    """Asked for on the bus and by the topic; each of the two jobs is told of until it has ended."""
+    deployed.logged_in("fay")
+    bus, topic = (deployed.stack.outputs()[name] for name in ("EventBusName", "IntakeTopicArn"))
+    wanted = json.dumps({"username": "fay", "operation": "square_sum", "data": [8]})
+    entry = {"Source": "test", "DetailType": "job.submit", "Detail": wanted, "EventBusName": bus}
+    told: set[str] = set()
+    with listening(deployed.events, deployed.sqs, bus, "job.succeeded") as events:
+        client("sns", deployed.endpoint).publish(TopicArn=topic, Message=wanted)
+        deployed.events.put_events(Entries=[entry])
+
+        def both() -> bool:
+            told.update(event["subject"] for event in events())
+            return len(told) == 2
+
+        until(both, "the jobs were not made, or not told of")
 
 
 def test_the_definition_of_the_api_that_chalice_would_import_is_the_templates(deployed: Deployed) -> None:

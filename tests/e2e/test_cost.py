@@ -13,7 +13,7 @@ from benchmarks.cost.page import PAGE, README, Costs, in_readme, page, with_bloc
 from benchmarks.cost.prices import price_list
 from benchmarks.cost.shapes import SHAPES, counted
 from benchmarks.cost.stand import Refused, standing
-from chalicelib.domain.delivery import SHARDS
+from chalicelib.domain import delivery, schedules, webhook_deliveries
 
 OUT_OF_DATE = "what jobs cost has changed: run make cost, and see in the difference whether that was meant"
 WITHOUT_TRANSACTIONS = ("Polling", "Waiting")
@@ -66,6 +66,12 @@ def test_each_delivery_is_one_invocation_of_the_consumer(costs: Costs) -> None:
     assert {name: used.jobs_run for name, used in costs.jobs.items()} == {shape.name: shape.jobs for shape in SHAPES}
 
 
+def test_each_change_of_a_job_is_one_event_on_the_bus(costs: Costs) -> None:
+    assert per_job(costs, "events_put") == dict.fromkeys((shape.name for shape in SHAPES), 3)
+    relayed = {shape.name: costs.jobs[shape.name].invocations["relay"] / shape.jobs for shape in SHAPES}
+    assert relayed == {"Polling": 2, "Waiting": 2, "Waiting, once": 2, "Batch": 0.21}
+
+
 def test_rows_in_a_transaction_cost_twice_what_they_cost_alone(costs: Costs) -> None:
     """With a key the row and the receipt are in one: two units each in the place of the row's one."""
     written = per_job(costs, "dynamodb_write_units")
@@ -86,8 +92,9 @@ def test_a_wait_is_billed_as_long_as_it_was(costs: Costs) -> None:
 
 def test_an_idle_sweep_looks_once_at_each_shard(costs: Costs) -> None:
     sweeps = costs.sweeps.invocations["sweep"]
-    assert costs.sweeps.calls["sweep"] / sweeps == SHARDS
-    assert costs.sweeps.units["dynamodb_read_units"] / sweeps == SHARDS / 2
+    looks = delivery.SHARDS + webhook_deliveries.SHARDS + schedules.SHARDS
+    assert costs.sweeps.calls["sweep"] / sweeps == looks
+    assert costs.sweeps.units["dynamodb_read_units"] / sweeps == looks / 2
     assert costs.sweeps.log_lines >= sweeps
 
 

@@ -398,4 +398,9 @@ def test_a_stage_is_as_its_parameters_say(request: pytest.FixtureRequest, name: 
 
 
 def redrive_target(queue: str) -> str:
-    return {"JobsQueue": "jobs-dead-letters", "ErasuresQueue": "erasures-dead-letters"}[queue]
+    return {
+        "JobsQueue": "jobs-dead-letters",
+        "ErasuresQueue": "erasures-dead-letters",
+        "DeliveriesQueue": "deliveries-dead-letters",
+        "IntakeQueue": "intake-refused",
+    }[queue]

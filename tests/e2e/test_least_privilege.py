@@ -22,6 +22,7 @@ from deployment.packaging import TEMPLATE_NAME
 from tests.aws import PROJECT
 from tests.deployment import CONFIG
 from tests.e2e.conftest import project_with, running
+from tests.e2e.event_probes import EVENT_PROBES, INTAKES_PER_MINUTE
 from tests.e2e.probes import OPERATIONS, PROBES, SETTINGS, submit_once
 from tests.e2e.roles import Deployment, Permission, permissions, role_of
 from tests.e2e.test_permissions import TRACES
@@ -30,6 +31,7 @@ from tests.e2e.unenforced import UNENFORCED
 ALL = permissions()
 ENFORCED = [each for each in ALL if each.action not in UNENFORCED]
 NOT_ENFORCED = [each for each in ALL if each.action in UNENFORCED]
+ASKED = {**PROBES, **EVENT_PROBES}
 REFUSAL = "is not authorized to perform: "
 
 
@@ -37,14 +39,15 @@ REFUSAL = "is not authorized to perform: "
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The product with the operations of the probes."""
     project = project_with(tmp_path_factory.mktemp("project"), OPERATIONS)
-    with running(project, **SETTINGS) as runner:
+    with running(project, **SETTINGS, INTAKES_PER_MINUTE=str(INTAKES_PER_MINUTE)) as runner:
         yield Deployment(runner)
 
 
 def test_every_permission_has_its_probe_and_every_probe_its_permission() -> None:
     wanted = {each.key for each in ENFORCED}
-    missing = [f"\n{each}: add what needs it to PROBES in tests/e2e/probes.py" for each in sorted(wanted - set(PROBES))]
-    idle = [f"\n{each}: no policy file allows it; take it out of PROBES" for each in sorted(set(PROBES) - wanted)]
+    missing = [f"\n{each}: add what needs it to PROBES in tests/e2e/probes.py" for each in sorted(wanted - set(ASKED))]
+    idle = [f"\n{each}: no policy file allows it; take it out of PROBES" for each in sorted(set(ASKED) - wanted)]
+    assert not set(PROBES) & set(EVENT_PROBES)
     assert not missing, "".join(missing)
     assert not idle, "".join(idle)
     assert set(UNENFORCED) == {each.action for each in NOT_ENFORCED}
@@ -55,7 +58,7 @@ def test_every_permission_has_its_probe_and_every_probe_its_permission() -> None
 def test_without_a_permission_something_fails_for_the_want_of_it(
     deployment: Deployment, permission: Permission
 ) -> None:
-    probe = PROBES[permission.key]
+    probe = ASKED[permission.key]
     before = probe(deployment)
     assert before.succeeded, before.log
     assert REFUSAL not in before.log

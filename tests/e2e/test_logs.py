@@ -1,6 +1,8 @@
 """
 No secret, token, password or job data is in any line of the log, after everything that an account and a job can do.
 
+Nor are a webhook's URL and what it is sent, the data of a schedule, and the messages that jobs are made of.
+
 `_everything` does it all with values that can be told from any other; the logs are those of CloudWatch, of the emulator
 and of the runner.
 """
@@ -9,7 +11,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 
 from chalicelib.adapters.signing_keys import from_text
 from chalicelib.domain.audit import AuditAction
-from tests.aws import client
-from tests.e2e.conftest import LOCAL_STACK, Runner, call, finished, local_stage, project_with, running
+from tests.e2e.conftest import LOCAL_STACK, Runner, finished, project_with, running
+from tests.e2e.logged_events import break_events, call_webhooks, fire_schedule, take_in
+from tests.e2e.logged_run import Behind, Run
 from tests.e2e.probes import SCHEDULE_EVENT
 from tests.e2e.secrets_in_logs import PIECE, leaks
 from tests.e2e.test_erasure import wait_until
@@ -59,81 +61,27 @@ LAMBDAS = re.compile(r"(START|END|REPORT) |$")
 """Lines that Lambda itself writes about an invocation."""
 
 TRACE = re.compile(r"Traceback |    |  File |During handling |The above exception |[\w.]+(: |$)")
-"""What Lambda writes when a function raises: that the schedule and the operator see that it failed, two of ours do."""
+"""
+What Lambda writes when a function raises.
+
+Three of ours do, so that the schedule, the operator and the stream see that it failed.
+"""
 
 DUMP = re.compile(r'Fatal Python error: |(Current t|T)hread 0x|  File "|  <|Extension modules: ')
 """What Python's own crash handler writes: places in the code, and nothing else."""
 
-FUNCTIONS = ("APIHandler", "Consume", "DeadLetter", "Erase", "Sweep", "Redrive")
-LINES_MIN = {"APIHandler": 60, "Consume": 5, "DeadLetter": 1, "Erase": 1, "Sweep": 1}
+FUNCTIONS = ("APIHandler", "Consume", "DeadLetter", "Erase", "Relay", "Deliver", "Intake", "Sweep", "Redrive")
+LINES_MIN = {
+    "APIHandler": 150,
+    "Consume": 5,
+    "DeadLetter": 1,
+    "Erase": 1,
+    "Relay": 5,
+    "Deliver": 10,
+    "Intake": 8,
+    "Sweep": 2,
+}
 """The redrive tells how it went in its answer, and logs faults only."""
-
-
-@dataclass(kw_only=True)
-class Run:
-    """What was said to the product and by it, and its logs."""
-
-    api: str
-    texts: list[str] = field(default_factory=list)
-    tokens: list[str] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
-    log: dict[str, list[str]] = field(default_factory=dict)
-    other_logs: list[str] = field(default_factory=list)
-
-    def text(self, what: str) -> str:
-        """A value that is like no other, with characters that are written in more than one way."""
-        text = f'canary {len(self.texts)} "{what}" \u00fc\\'
-        self.texts.append(text)
-        return text
-
-    def plain(self, what: str) -> str:
-        """A value for where a header or a name stands."""
-        text = f"canary-{len(self.texts)}-{what}"
-        self.texts.append(text)
-        return text
-
-    def call(self, method: str, path: str, **options: Any) -> Any:
-        status, answer = call(self.api, method, path, **options)
-        self.statuses[status] += 1
-        if isinstance(answer, dict):
-            self.tokens += [answer[name] for name in ("access_token", "refresh_token", "api_key") if name in answer]
-        return answer
-
-    def log_in(self, username: str, password: str) -> Any:
-        return self.call("POST", "/login", body={"username": username, "password": password})
-
-
-class Behind:
-    """The product as the operator has it."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.outputs = local_stage(endpoint).stack().outputs()
-        self.dynamodb, self.sqs, self.functions = (client(name, endpoint) for name in ("dynamodb", "sqs", "lambda"))
-        self.logs, self.ssm = client("logs", endpoint), client("ssm", endpoint)
-        found = client("cloudformation", endpoint).describe_stack_resources(StackName=LOCAL_STACK)["StackResources"]
-        self.names: dict[str, str] = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
-
-    def invoke(self, function: str, event: Any) -> None:
-        self.functions.invoke(FunctionName=self.names[function], Payload=json.dumps(event).encode())
-
-    def lines(self, function: str) -> list[str]:
-        """All that a function has logged; nothing before its first line."""
-        group = self.names["ApiLogs" if function == "APIHandler" else f"{function}Logs"]
-        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
-
-    def make_admin(self, username: str) -> None:
-        self.dynamodb.update_item(
-            TableName=self.names["UsersTable"],
-            Key={"username_key": {"S": username}},
-            UpdateExpression="SET #role = :admin",
-            ExpressionAttributeNames={"#role": "role"},
-            ExpressionAttributeValues={":admin": {"S": "admin"}},
-        )
-
-    def texts_of(self, table: str, *attributes: str) -> list[str]:
-        items = self.dynamodb.scan(TableName=self.names[table])["Items"]
-        return [item[name]["S"] for item in items for name in attributes if name in item]
 
 
 def _sessions(run: Run, password: str) -> None:
@@ -211,7 +159,7 @@ def _administration(run: Run, admin: str) -> None:
 
 def _behind_the_api(run: Run, behind: Behind, token: str) -> None:
     """Messages that are none, a dead letter, the sweep and the redrive."""
-    for queue in ("JobsQueue", "JobsDeadLetterQueue", "ErasuresQueue"):
+    for queue in ("JobsQueue", "JobsDeadLetterQueue", "ErasuresQueue", "DeliveriesQueue"):
         behind.sqs.send_message(QueueUrl=behind.names[queue], MessageBody=json.dumps({"job_id": run.text("message")}))
     late = run.call(
         "POST", "/jobs", body={"operation": "echoes", "data": run.text("late"), "delay_s": 600}, token=token
@@ -235,6 +183,7 @@ def _faults(run: Run, behind: Behind, password: str, token: str) -> None:
     letter = json.dumps({"job_id": "01900000-0000-7000-8000-000000000000", "owner_id": "somebody"})
     for queue in ("JobsQueue", "JobsDeadLetterQueue"):
         behind.sqs.send_message(QueueUrl=behind.names[queue], MessageBody=letter)
+    break_events(run, behind, token)
     for table in ("UsersTable", "CredentialsTable"):
         behind.dynamodb.delete_table(TableName=behind.names[table])
         run.call("POST", "/register", body={"username": "late", "password": run.text("password")})
@@ -252,6 +201,9 @@ def _everything(run: Run, behind: Behind) -> None:
     _sign_ins(run, password)
     _sessions(run, password)
     _jobs(run, bob := run.log_in("bob", password)["access_token"])
+    call_webhooks(run, behind, bob)
+    fire_schedule(run, behind, bob)
+    take_in(run, behind, "bob")
     run.call("GET", "/me/audit", token=bob)
     behind.make_admin("root")
     _administration(run, run.log_in("root", password)["access_token"])
@@ -312,7 +264,7 @@ def test_nor_have_the_emulator_and_the_runner(run: Run) -> None:
 
 @pytest.mark.asvs("16.2.1", "16.2.4")
 def test_each_line_is_an_object_with_what_it_is_found_by(run: Run) -> None:
-    others = {"Consume": [DUMP], "Sweep": [TRACE], "Redrive": [TRACE]}
+    others = {"Consume": [DUMP], "Sweep": [TRACE], "Redrive": [TRACE], "Relay": [TRACE]}
     for function, lines in run.log.items():
         patterns = [LAMBDAS, *others.get(function, [])]
         rest = [line for line in lines if not line.startswith("{")]
@@ -333,8 +285,8 @@ def test_there_was_something_to_find(run: Run) -> None:
     assert logged >= {200, 401, 403, 500}
     assert run.statuses.keys() >= {200, 201, 202, 204, 400, 401, 403, 404, 409, 422, 500}
     broken = {function for function, record in records(run) if "Traceback" in record.get("exception", "")}
-    assert broken >= {"APIHandler", "Consume", "DeadLetter"}
-    for function in ("Sweep", "Redrive"):
+    assert broken >= {"APIHandler", "Consume", "DeadLetter", "Deliver", "Intake"}
+    for function in ("Sweep", "Redrive", "Relay"):
         assert any(line.startswith("Traceback ") for line in run.log[function]), function
     assert any(record["message"] == "operation raised" for _, record in records(run))
 

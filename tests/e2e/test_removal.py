@@ -63,7 +63,7 @@ def test_a_removed_stage_leaves_nothing_behind(aws: str, folders: dict[str, Path
     stage = Stage(name="gone", endpoint_url=aws)
     url = roll_out(stage, folders["dev"]).api_url
     during = everything(aws)
-    untouched = {"iam Users", "sns Subscriptions", "cloudwatch MetricAlarms", "cloudwatch DashboardEntries"}
+    untouched = {"iam Users", "cloudwatch MetricAlarms", "cloudwatch DashboardEntries"}
     assert {name for name in before if before[name] == during[name]} <= untouched, "the test looks where a stage is"
     smoke(url, lambda _: None)
     # Its account is erased: what ran on while the stage goes would make the emulator keep a log group for its lines.
@@ -73,7 +73,7 @@ def test_a_removed_stage_leaves_nothing_behind(aws: str, folders: dict[str, Path
     )
     done = program("destroy", aws, answer="y\n", STAGE="gone")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^    6 AWS::DynamoDB::Table$", done.stdout, re.MULTILINE)
+    assert re.search(r"^    9 AWS::DynamoDB::Table$", done.stdout, re.MULTILINE)
     assert re.search(r"^the table job-backend-gone-AuditTable-\w+, about [1-9]\d* items$", done.stdout, re.MULTILINE)
     assert done.stdout.endswith("Nothing is left of job-backend-gone.\n")
     after = everything(aws)
@@ -135,6 +135,7 @@ def test_what_is_left_without_a_stack_is_removed_and_other_stages_are_not_touche
     }
     dynamodb.create_table(TableName=other, **table)
     services("sqs").create_queue(QueueName="job-backend-left-2-jobs")
+    services("events").create_event_bus(Name="job-backend-left-2")
     before = everything(aws)
     roll_out(stage, folders["dev"])
     services("cloudformation").delete_stack(StackName=stage.stack_name)
@@ -146,6 +147,11 @@ def test_what_is_left_without_a_stack_is_removed_and_other_stages_are_not_touche
     services("logs").create_log_group(logGroupName="/aws/lambda/job-backend-left-consume")
     services("sqs").create_queue(QueueName="job-backend-left-erasures")
     services("sns").create_topic(Name="job-backend-left-alarms")
+    events = services("events")
+    events.create_event_bus(Name="job-backend-left")
+    events.put_rule(Name="theirs", EventBusName="job-backend-left", EventPattern='{"detail-type": ["job.failed"]}')
+    target = {"Id": "theirs", "Arn": "arn:aws:sqs:us-east-1:000000000000:job-backend-left-2-jobs"}
+    events.put_targets(Rule="theirs", EventBusName="job-backend-left", Targets=[target])
     kept = program("destroy", aws, STAGE="left", YES="1")
     assert (kept.returncode, "keeps data" in kept.stderr) == (1, True)
     done = program("destroy", aws, STAGE="left", YES="1", DESTROY_DATA="job-backend-left")
@@ -156,6 +162,7 @@ def test_what_is_left_without_a_stack_is_removed_and_other_stages_are_not_touche
         "  removed the log group /aws/lambda/job-backend-left-consume",
         "  removed the queue job-backend-left-erasures",
         "  removed the topic arn:aws:sns:us-east-1:000000000000:job-backend-left-alarms",
+        "  removed the event bus job-backend-left, with its rules",
         "  removed the bucket job-backend-left-000000000000-us-east-1, with what was deployed",
         "  removed the parameter /job-backend-left/signing-keys, with the signing keys",
     }

@@ -22,6 +22,7 @@ from deployment.template import (
     queue_of,
     sqs_mappings,
     stage_parameters,
+    stream_mappings,
     without_functions,
 )
 from tests.deployment import CONFIG, RESOURCES
@@ -73,11 +74,12 @@ def test_there_is_a_stage_for_a_laptop_one_to_try_and_one_to_serve() -> None:
 
 
 def test_every_function_has_every_setting_and_none_besides(template: dict[str, Any]) -> None:
-    needed = {field.name.upper() for field in fields(Settings)} | {"LOG_LEVEL"}
+    needed = {field.name.upper() for field in fields(Settings)} | {"LOG_LEVEL", "JOBS_STREAM_ARN"}
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, function in functions(template).items():
         own = function["Environment"]["Variables"]
-        optional = set() if sqs_mappings(function) else {"PARTIAL_BATCH_RESPONSES"}
+        is_driven = sqs_mappings(function) or stream_mappings(function)
+        optional = set() if is_driven else {"PARTIAL_BATCH_RESPONSES"}
         assert set(own) | set(shared) == needed - optional, name
 
 
@@ -87,7 +89,7 @@ def test_the_api_answers_before_api_gateway_gives_up(template: dict[str, Any]) -
 
 def test_every_mapping_of_a_queue_asks_which_messages_failed_and_is_answered(template: dict[str, Any]) -> None:
     mappings = [(function, mapping) for function in functions(template).values() for mapping in sqs_mappings(function)]
-    assert len(mappings) == 3
+    assert len(mappings) == 5
     for function, mapping in mappings:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert function["Environment"]["Variables"]["PARTIAL_BATCH_RESPONSES"] == "true"
@@ -104,7 +106,13 @@ def visibilities(template: dict[str, Any]) -> dict[str, tuple[int, int]]:
 
 def test_a_message_is_hidden_for_six_times_what_its_function_may_take(template: dict[str, Any]) -> None:
     found = visibilities(template)
-    assert found.keys() == {"JobsQueue", "JobsDeadLetterQueue", "ErasuresQueue"}
+    assert found.keys() == {
+        "JobsQueue",
+        "JobsDeadLetterQueue",
+        "ErasuresQueue",
+        "DeliveriesQueue",
+        "IntakeQueue",
+    }
     assert all(visibility_s == VISIBILITY_IN_TIMEOUTS * timeout_s for visibility_s, timeout_s in found.values())
     assert VISIBILITY_IN_TIMEOUTS == 6
 
@@ -121,13 +129,16 @@ def test_every_parameter_has_a_value_and_is_used(template: dict[str, Any]) -> No
     assert template["Conditions"].keys() <= set(conditions_in([template["Resources"], template["Globals"]]))
 
 
-def test_stages_differ_in_their_parameters_and_nothing_else(templates: dict[str, dict[str, Any]]) -> None:
+def test_stages_differ_in_their_parameters_and_in_where_webhooks_may_go_and_nothing_else(
+    templates: dict[str, dict[str, Any]],
+) -> None:
     def common(template: dict[str, Any]) -> dict[str, Any]:
         part = copy.deepcopy(template)
         for parameter in part["Parameters"].values():
             del parameter["Default"]
         for function in functions(part).values():
             del function["Tags"]["aws-chalice"]  # which has the stage in it
+            del function["Environment"]["Variables"]["WEBHOOKS_TO_ANYWHERE"]  # which only a laptop may have
         return part
 
     first, *others = [common(template) for template in templates.values()]
@@ -154,7 +165,7 @@ def test_no_name_is_the_same_in_two_stages(template: dict[str, Any]) -> None:
 
 def test_tables_outlive_their_replacement_and_are_protected_where_data_is_kept(template: dict[str, Any]) -> None:
     tables = of_type(template, "AWS::DynamoDB::Table")
-    assert len(tables) == 6
+    assert len(tables) == 9
     for name, table in tables.items():
         assert table["UpdateReplacePolicy"] == "Retain", name
         assert table["DeletionPolicy"] == "Delete", name
@@ -192,7 +203,7 @@ def test_every_log_ends_with_its_retention_and_its_stage(template: dict[str, Any
 
 def test_what_waits_in_a_queue_is_encrypted(template: dict[str, Any]) -> None:
     queues = of_type(template, "AWS::SQS::Queue")
-    assert len(queues) == 4
+    assert len(queues) == 9
     assert all(queue["Properties"]["SqsManagedSseEnabled"] is True for queue in queues.values())
 
 
@@ -203,7 +214,13 @@ def test_only_its_own_queues_may_give_a_dead_letter_queue_messages(template: dic
         if "RedrivePolicy" in queue:
             target, _ = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"]
             sources.setdefault(target, []).append(queue["QueueName"]["Fn::Sub"])
-    assert sources.keys() == {"JobsDeadLetterQueue", "ErasuresDeadLetterQueue"}
+    assert sources.keys() == {
+        "JobsDeadLetterQueue",
+        "ErasuresDeadLetterQueue",
+        "DeliveriesDeadLetterQueue",
+        "IntakeRefusedQueue",
+    }
+    assert queues["RelayFailuresQueue"]["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}
     for target, names in sources.items():
         # By their names: each queue names the other, and CloudFormation refuses a circle.
         arns = [

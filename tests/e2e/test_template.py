@@ -28,6 +28,9 @@ def test_lambda_enters_the_handlers_there_are(template: dict[str, Any]) -> None:
         "Consume": "app.consume",
         "DeadLetter": "app.dead_letter",
         "Erase": "app.erase",
+        "Relay": "app.relay",
+        "Deliver": "app.deliver",
+        "Intake": "app.intake",
         "Sweep": "app.sweep",
         "Redrive": "app.redrive",
     }
@@ -67,7 +70,7 @@ def test_a_consumer_has_memory_left_beside_its_operation(template: dict[str, Any
 
 
 def test_the_template_fits_together(template: dict[str, Any]) -> None:
-    assert template_faults(template, {"any": 70}) == []
+    assert template_faults(template, {"any": 70}, stage="local") == []
 
 
 def changed(template: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -84,6 +87,9 @@ def changed(template: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 CONSUME_MAPPING = "Consume.Events.ConsumeSqsEventSource.Properties"
 DEAD_LETTER_MAPPING = "DeadLetter.Events.DeadLetterSqsEventSource.Properties"
 ERASE_MAPPING = "Erase.Events.EraseSqsEventSource.Properties"
+DELIVER_MAPPING = "Deliver.Events.DeliverSqsEventSource.Properties"
+INTAKE_MAPPING = "Intake.Events.IntakeSqsEventSource.Properties"
+RELAY_MAPPING = "Relay.Events.RelayDynamodbEventSource.Properties"
 ERASURES_URL = "Erase.Environment.Variables.ERASURES_QUEUE_URL"
 
 
@@ -115,20 +121,46 @@ ERASURES_URL = "Erase.Environment.Variables.ERASURES_QUEUE_URL"
             "queue of Erase must be that of ERASURES_QUEUE_URL, .*, not ErasuresQueue",
         ),
         ("Erase.Events", {}, "the queue of Erase must be that of ERASURES_QUEUE_URL, .*, not none"),
+        (f"{DELIVER_MAPPING}.BatchSize", 2, "the BatchSize of Deliver must be 1"),
+        (
+            f"{DELIVER_MAPPING}.Queue",
+            {"Fn::Sub": "${JobsQueue.Arn}"},
+            "of Deliver must be that of DELIVERIES_QUEUE_URL",
+        ),
+        ("Deliver.Environment.Variables.DELIVERIES_QUEUE_URL", {"Ref": "JobsQueue"}, "must be .*, not DeliveriesQueue"),
+        ("Deliver.Events", {}, "the queue of Deliver must be that of DELIVERIES_QUEUE_URL, .*, not none"),
+        ("DeliveriesQueue.VisibilityTimeout", 359, "of DeliveriesQueue must be at least 360, .* of Deliver, not 359"),
+        (f"{INTAKE_MAPPING}.BatchSize", 2, "the BatchSize of Intake must be 1"),
+        (f"{INTAKE_MAPPING}.FunctionResponseTypes", [], "Intake has PARTIAL_BATCH_RESPONSES, but its mapping lacks"),
+        ("Intake.Events", {}, "the queue of Intake must be that of INTAKE_QUEUE_URL, .*, not none"),
+        ("IntakeQueue.VisibilityTimeout", 359, "of IntakeQueue must be at least 360, .* of Intake, not 359"),
+        ("Relay.Environment.Variables.PARTIAL_BATCH_RESPONSES", "", "mapping of Relay has .* for one record that"),
+        (f"{RELAY_MAPPING}.FunctionResponseTypes", [], "Relay has PARTIAL_BATCH_RESPONSES, .* would go on past those"),
+        (f"{RELAY_MAPPING}.MaximumRetryAttempts", -1, "the mapping of Relay must have MaximumRetryAttempts"),
+        (f"{RELAY_MAPPING}.MaximumRetryAttempts", 100, "must have MaximumRetryAttempts 10000, the most there is"),
+        (f"{RELAY_MAPPING}.MaximumRecordAgeInSeconds", -1, "Relay must have MaximumRecordAgeInSeconds below 86400"),
+        (f"{RELAY_MAPPING}.MaximumRecordAgeInSeconds", 86400, "have MaximumRecordAgeInSeconds below 86400"),
+        (f"{RELAY_MAPPING}.DestinationConfig", {}, "the mapping of Relay must have an OnFailure destination"),
+        (
+            f"{RELAY_MAPPING}.Stream",
+            "arn:aws:dynamodb:::table/jobs",
+            "of Relay must be .*, not arn:aws:dynamodb:::table/",
+        ),
+        ("Relay.Events", {}, "the stream of Relay must be that of the jobs table, .*, not none"),
         (f"{CONSUME_MAPPING}.Queue", {"Fn::Sub": "arn:aws:sqs:::jobs"}, "the queue of Consume must be one of"),
         ("Sweep.Events.SweepEvent.Properties.Schedule", "rate(5 minutes)", r"be rate\(1 minute\), not rate\(5 minut"),
         ("Sweep.Events", {}, r"schedule of sweep must be rate\(1 minute\), not none"),
     ],
 )
 def test_parts_that_do_not_fit_together_are_said(template: dict[str, Any], path: str, value: Any, fault: str) -> None:
-    (said,) = template_faults(changed(template, path, value), {"any": 70})
+    (said,) = template_faults(changed(template, path, value), {"any": 70}, stage="local")
     assert re.search(fault, said), said
 
 
 def test_a_function_that_is_not_there_is_said(template: dict[str, Any]) -> None:
     other = copy.deepcopy(template)
     del other["Resources"]["Sweep"]
-    assert template_faults(other, {}) == ["there is no function Sweep; app.py declares it"]
+    assert template_faults(other, {}, stage="local") == ["there is no function Sweep; app.py declares it"]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +169,8 @@ def test_a_function_that_is_not_there_is_said(template: dict[str, Any]) -> None:
         (CONSUME_MAPPING, "JobsQueue", 5),
         (DEAD_LETTER_MAPPING, "JobsDeadLetterQueue", 1),
         (ERASE_MAPPING, "ErasuresQueue", 1),
+        (DELIVER_MAPPING, "DeliveriesQueue", 1),
+        (INTAKE_MAPPING, "IntakeQueue", 1),
     ],
 )
 def test_each_queue_drives_its_function_which_tells_the_messages_that_failed(
@@ -151,6 +185,40 @@ def test_each_queue_drives_its_function_which_tells_the_messages_that_failed(
     assert properties(template, function)["Environment"]["Variables"]["PARTIAL_BATCH_RESPONSES"] == "true"
 
 
+def test_the_stream_of_the_jobs_table_drives_the_relay_and_no_record_can_stop_it(template: dict[str, Any]) -> None:
+    (source,) = properties(template, "Relay")["Events"].values()
+    assert source["Type"] == "DynamoDB"
+    mapping = source["Properties"]
+    assert mapping["Stream"] == {"Fn::GetAtt": ["JobsTable", "StreamArn"]}
+    assert properties(template, "JobsTable")["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert (mapping["BatchSize"], mapping["StartingPosition"]) == (100, "TRIM_HORIZON")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["ParallelizationFactor"] == 10, "of each shard; Lambda keeps the order of an item's changes"
+    assert mapping["MaximumRetryAttempts"] == 10_000, "the most there is, so that the age is the bound"
+    kept_s = 24 * 3600  # by DynamoDB, in any stream
+    assert mapping["MaximumRecordAgeInSeconds"] == 12 * 3600 < kept_s, "given up while it can still be read"
+    failures = {"Fn::GetAtt": ["RelayFailuresQueue", "Arn"]}
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Type": "SQS", "Destination": failures}}
+
+
+def test_the_relay_is_not_told_of_rows_that_go(template: dict[str, Any]) -> None:
+    (source,) = properties(template, "Relay")["Events"].values()
+    (pattern,) = source["Properties"]["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {"eventName": ["INSERT", "MODIFY"]}
+
+
+def test_webhooks_may_go_anywhere_from_a_laptop_alone(templates: dict[str, dict[str, Any]]) -> None:
+    for stage, each in templates.items():
+        allowed = {
+            function["Environment"]["Variables"]["WEBHOOKS_TO_ANYWHERE"] for function in functions(each).values()
+        }
+        assert allowed == {"true" if stage == "local" else "false"}
+    said = template_faults(templates["local"], {}, stage="dev")
+    assert len(said) == len(functions(templates["local"]))
+    assert "WEBHOOKS_TO_ANYWHERE of Deliver may be true in the stage local alone: users name the addresses" in said
+
+
 def test_without_the_merged_template_the_consumer_deletes_what_is_done_and_raises() -> None:
     """
     ``chalice deploy`` knows no merged template and makes mappings that ask nothing: to answer them loses messages.
@@ -160,7 +228,9 @@ def test_without_the_merged_template_the_consumer_deletes_what_is_done_and_raise
 
 
 @pytest.mark.asvs("15.2.2")
-@pytest.mark.parametrize(("function", "most"), [("Consume", 10), ("DeadLetter", 2), ("Erase", 2)])
+@pytest.mark.parametrize(
+    ("function", "most"), [("Consume", 10), ("DeadLetter", 2), ("Erase", 2), ("Deliver", 20), ("Intake", 5)]
+)
 def test_a_backlog_leaves_the_api_its_share_of_the_accounts_concurrency(
     template: dict[str, Any], function: str, most: int
 ) -> None:
@@ -175,7 +245,11 @@ def test_functions_whose_messages_cause_messages_are_not_taken_for_a_runaway_loo
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
-    assert {name for name, each in functions.items() if each.get("RecursiveLoop") == "Allow"} == {"Consume", "Erase"}
+    assert {name for name, each in functions.items() if each.get("RecursiveLoop") == "Allow"} == {
+        "Consume",
+        "Erase",
+        "Deliver",
+    }
 
 
 def test_what_the_api_offers_is_known_to_the_consumer_first(template: dict[str, Any]) -> None:
@@ -199,6 +273,49 @@ def test_an_order_to_erase_outlasts_an_outage_and_is_then_kept_for_a_person(temp
     assert 12 * 3600 <= tried_s < queue["MessageRetentionPeriod"], "it must not expire while it is still tried"
     kept_s = properties(template, "ErasuresDeadLetterQueue")["MessageRetentionPeriod"]
     assert kept_s == 14 * 24 * 3600, "as long as SQS keeps anything, from the sending on"
+
+
+def test_what_could_not_be_told_or_taken_is_kept_for_a_person(template: dict[str, Any]) -> None:
+    for source, last in (("DeliveriesQueue", "DeliveriesDeadLetterQueue"), ("IntakeQueue", "IntakeRefusedQueue")):
+        queue = properties(template, source)
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [last, "Arn"]}
+        tried_s = queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"]
+        assert tried_s < queue["MessageRetentionPeriod"], "it must not expire while it is still tried"
+    for last in ("DeliveriesDeadLetterQueue", "IntakeRefusedQueue", "RelayFailuresQueue"):
+        assert properties(template, last)["MessageRetentionPeriod"] == 14 * 24 * 3600, last
+
+
+def test_a_message_over_the_limit_of_its_owner_does_not_die_in_the_hour_that_it_may_wait(
+    template: dict[str, Any],
+) -> None:
+    """It comes back when the minute of the limit is over, and twice a minute at most."""
+    assert properties(template, "IntakeQueue")["RedrivePolicy"]["maxReceiveCount"] > 120
+
+
+def test_only_the_topic_and_rules_of_the_account_may_ask_for_jobs(template: dict[str, Any]) -> None:
+    policy = properties(template, "IntakeQueuePolicy")
+    assert policy["Queues"] == [{"Ref": "IntakeQueue"}]
+    by_topic, by_rules = policy["PolicyDocument"]["Statement"]
+    for statement in (by_topic, by_rules):
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+        assert statement["Resource"] == {"Fn::GetAtt": ["IntakeQueue", "Arn"]}
+    assert by_topic["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert by_topic["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "IntakeTopic"}}}
+    assert by_rules["Principal"] == {"Service": "events.amazonaws.com"}
+    rules = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"}
+    assert by_rules["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnLike": {"aws:SourceArn": rules},
+    }
+
+
+def test_events_and_messages_that_ask_for_jobs_come_to_the_intake_queue(template: dict[str, Any]) -> None:
+    queue = {"Fn::GetAtt": ["IntakeQueue", "Arn"]}
+    assert properties(template, "IntakeTopic")["Subscription"] == [{"Protocol": "sqs", "Endpoint": queue}], "not raw"
+    rule = properties(template, "IntakeRule")
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert rule["EventPattern"] == {"detail-type": ["job.submit"]}
+    assert [target["Arn"] for target in rule["Targets"]] == [queue]
 
 
 @pytest.mark.asvs("13.3.1")

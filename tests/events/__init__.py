@@ -1,4 +1,10 @@
-"""Builders of Lambda events, over events recorded from an API Gateway and an SQS event source mapping."""
+"""
+Builders of Lambda events, over events recorded from an API Gateway and an SQS event source mapping.
+
+``dynamodb_stream.json`` is not recorded but made, in the form that Lambda documents for a stream of a table
+(docs.aws.amazon.com/lambda/latest/dg/with-ddb.html): a job of ``rows.json`` that is submitted, looked at by the sweep,
+claimed, finished, and deleted when its retention is over.
+"""
 
 import copy
 import json
@@ -7,11 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chalicelib.adapters.dynamodb.items import to_job_item
+from chalicelib.adapters.dynamodb.keys import job_key
 from chalicelib.adapters.sqs import to_body
-from chalicelib.domain.jobs import JobKey
+from chalicelib.domain.jobs import Job, JobKey
 
 _FOLDER = Path(__file__).parent
 API_GATEWAY_POST = json.loads((_FOLDER / "api_gateway_post.json").read_text())
+DYNAMODB_STREAM = json.loads((_FOLDER / "dynamodb_stream.json").read_text())
 SQS = json.loads((_FOLDER / "sqs.json").read_text())
 
 
@@ -60,6 +69,28 @@ def sqs_event(*bodies: str) -> dict[str, Any]:
         record |= {"messageId": f"message-{number}", "receiptHandle": f"receipt-{number}", "body": body}
         records.append(record)
     return {"Records": records}
+
+
+def stream_event(*changes: tuple[Job | None, Job | None]) -> dict[str, Any]:
+    """The event of one batch of a stream: what each job was, and what it is."""
+    records = []
+    for number, (before, after) in enumerate(changes):
+        record = copy.deepcopy(DYNAMODB_STREAM["Records"][0])
+        key = (after or before).key  # type: ignore[union-attr]  # one of them is there
+        record["dynamodb"] |= {"Keys": dict(job_key(key)), "SequenceNumber": sequence_number(number)}
+        del record["dynamodb"]["NewImage"]
+        if before is not None:
+            record["dynamodb"]["OldImage"] = to_job_item(before)
+        if after is not None:
+            record["dynamodb"]["NewImage"] = to_job_item(after)
+        record["eventName"] = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
+        records.append(record)
+    return {"Records": records}
+
+
+def sequence_number(number: int) -> str:
+    """That of a record of `stream_event`."""
+    return f"{100_000_000_000_412_345_600 + number}"
 
 
 def job_message(key: JobKey) -> str:

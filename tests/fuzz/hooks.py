@@ -18,8 +18,11 @@ from typing import Any
 import schemathesis
 
 from chalicelib.adapters.common_passwords import CommonPasswords
+from chalicelib.adapters.timetables import CronsimTimetable
 from chalicelib.domain.errors import InvalidInput
+from chalicelib.domain.schedules import Timing
 from chalicelib.domain.users import PASSWORD_MIN_CHARACTERS, checked_password
+from chalicelib.domain.webhooks import CALLBACKS
 from deployment.api_client import call
 
 PARSING = threading.Lock()
@@ -41,8 +44,19 @@ After these the fuzzer's own token may hold no more.
 The last is one for the id ``..``, which makes its path that of the one before.
 """
 
-cursors: dict[str, str] = {}
-"""The last ``next_cursor`` of the unfiltered list, by the ``Authorization`` it was given to."""
+CURSORED = {"/jobs", "/jobsList", "/schedules", "/webhooks/{webhook_id}/deliveries"}
+"""The lists that go on."""
+
+cursors: dict[tuple[str, str], str] = {}
+"""The last ``next_cursor`` of each unfiltered list, by its path and the ``Authorization`` it was given to."""
+
+ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
+
+FITS_ALWAYS: dict[str, Any] = {"operation": "square_sum", "data": [1, 2, 3]}
+"""What any schedule may be changed to, whatever else it has: all operations here take a list of numbers."""
+
+BOUNDS = ("max_attempts", "timeout_s")
+"""They are from 1 to what the operation has, or null."""
 
 deleted: list[str] = []
 """The ids of the jobs that are deleted."""
@@ -77,12 +91,52 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case[Any]
     if case.path == "/me/password" and account is not None:
         body["current_password"] = account["password"]
         _password(body, "new_password", username=account["username"])
+    if case.path.startswith("/webhooks") and isinstance(body, dict):
+        is_callbacks = case.path_parameters.get("webhook_id") == CALLBACKS
+        _webhook(body, is_new=(case.method, case.path) == ("POST", "/webhooks"), is_callbacks=is_callbacks)
+    if case.path.startswith("/schedules") and isinstance(body, dict):
+        _schedule(body, is_change=case.method == "PATCH")
     for job in _jobs(case.body):
         if isinstance(job.get("run_at"), str):
             job["run_at"] = _soon(job["run_at"])
+        if isinstance(job.get("callback_url"), str):
+            # No schema tells which URLs may be called; and what is drawn must be nobody's.
+            job["callback_url"] = f"https://fuzz.invalid/{_digest(job['callback_url'])}"
         # To JSON Schema 2.0 is an integer; to the service a number with a fraction is none, whatever the fraction.
         job |= {name: int(value) for name, value in job.items() if isinstance(value, float) and value.is_integer()}
     _headers(case)
+
+
+def _webhook(body: dict[str, Any], *, is_new: bool, is_callbacks: bool) -> None:
+    """No schema tells what a public host is, nor that one webhook has no URL and no events of its own."""
+    if isinstance(body.get("url"), str):
+        body["url"] = "https://fuzz.invalid/hooks"
+    # Of the many jobs that are made meanwhile, few are told: each would be tried ten times.
+    if is_new or body.get("event_types"):
+        body["event_types"] = ["job.cancelled"]
+    if is_callbacks:
+        body |= dict.fromkeys({"url", "event_types"} & body.keys())
+    # A replay goes on from one of more events than are ever told of here.
+    body.pop("cursor", None)
+
+
+def _schedule(body: dict[str, Any], *, is_change: bool) -> None:
+    """No schema tells what cron and the time zones know, nor what fits the operation that a schedule has already."""
+    if not _is_good(Timing(anchor=ANCHOR, time_zone=body.get("time_zone", "UTC"))):
+        body["time_zone"] = "Europe/Zurich"
+    if body.get("cron") is not None and not _is_good(Timing(anchor=ANCHOR, cron=body["cron"])):
+        body["cron"] = f"{int(_digest(body['cron']), 16) % 60} 2 * * *"
+    if is_change:
+        body |= {name: FITS_ALWAYS[name] for name in FITS_ALWAYS.keys() & body.keys()}
+        body |= dict.fromkeys((name for name in BOUNDS if body.get(name) is not None), 1)
+
+
+def _is_good(timing: Timing) -> bool:
+    try:
+        CronsimTimetable().check(timing)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _query(case: schemathesis.Case[Any]) -> None:
@@ -92,7 +146,7 @@ def _query(case: schemathesis.Case[Any]) -> None:
     # A cursor is sealed by the service: only one that it gave to this user is valid, and only for the same filters.
     # Nearly every query that is drawn with a cursor has filters, so in half of them those give way to it.
     if case.query.pop("cursor", None) is not None:
-        known = cursors.get(case.headers.get("Authorization", ""))
+        known = cursors.get((case.formatted_path, case.headers.get("Authorization", "")))
         if known is not None and _is_in_half(json.dumps(case.query, sort_keys=True)):
             for name in FILTERS & set(case.query):
                 del case.query[name]
@@ -141,11 +195,11 @@ def _headers(case: schemathesis.Case[Any]) -> None:
 def after_call(
     _context: schemathesis.HookContext, case: schemathesis.Case[Any], response: schemathesis.Response
 ) -> None:
-    """Keep where an unfiltered list goes on, and what is deleted."""
+    """Keep where unfiltered lists go on, and what is deleted."""
     match case.method, case.path, response.status_code:
-        case "GET", "/jobs" | "/jobsList", 200 if not FILTERS & set(case.query):
+        case "GET", path, 200 if path in CURSORED and not FILTERS & set(case.query):
             if cursor := response.json()["next_cursor"]:
-                cursors[case.headers["Authorization"]] = cursor
+                cursors[case.formatted_path, case.headers["Authorization"]] = cursor
         case "DELETE", "/jobs/{job_id}", 204:
             deleted.append(case.path_parameters["job_id"])
 

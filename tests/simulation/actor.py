@@ -28,6 +28,7 @@ class Actor:
         "began_ms",
         "changed",
         "deadline_ms",
+        "dies_at_deadline",
         "holds",
         "is_gone",
         "kind",
@@ -58,6 +59,7 @@ class Actor:
         self.began_ms = now
         self.deadline_ms = now + time_ms
         self.time_left_ms = time_ms
+        self.dies_at_deadline = world.plan.killed_at_deadline
         self.skew_ms = world.faults.skew_ms(self.name)
         self.reading = now
         self.is_gone = False
@@ -109,7 +111,11 @@ class Actor:
         wait_ms = int(PAUSE_MAX_MS * world.chance() ** 3)
         self.told(f"{name}: stands still for {wait_ms / 1000:.1f} s")
         world.scheduler.sleep(wait_ms)
-        if world.plan.killed_at_deadline and world.scheduler.now > self.deadline_ms:
+        self.die_if_over()
+
+    def die_if_over(self) -> None:
+        """End the process if its time is over, and nothing lets it live on."""
+        if self.dies_at_deadline and self.world.scheduler.now > self.deadline_ms:
             self.told("killed: its time is over")
             self.crash()
 

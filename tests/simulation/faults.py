@@ -31,6 +31,18 @@ class Fault(StrEnum):
     FINAL_ERROR = "operation raises a final error"
     TIMED_OUT = "operation times out"
     PROCESS_DIED = "operation loses its process"
+    BATCH_AGAIN = "changes delivered again"
+    BATCH_LATE = "changes delivered late"
+    CHANGE_UNREADABLE = "a change nobody can read"
+    BUS_PARTIAL = "bus takes some events only"
+    BUS_REFUSES = "bus refuses an event for good"
+    BUS_AWAY = "EventBridge away"
+    RECEIVER_AWAY = "receiver away"
+    RECEIVER_BROKEN = "receiver answers 500"
+    RECEIVER_BUSY = "receiver answers 429"
+    RECEIVER_GONE = "receiver answers 410"
+    RECEIVER_SILENT = "receiver does not answer in time"
+    RECEIVER_UNHEARD = "receiver takes it, answer lost"
 
 
 AT_CALLS = (
@@ -46,3 +58,27 @@ AT_CALLS = (
 
 OF_OPERATIONS = (Fault.ERROR, Fault.FINAL_ERROR, Fault.TIMED_OUT, Fault.PROCESS_DIED)
 """Ways in which an attempt fails without any fault of the backend."""
+
+AT_RECEIVERS = (
+    Fault.RECEIVER_BROKEN,
+    Fault.RECEIVER_BUSY,
+    Fault.RECEIVER_GONE,
+    Fault.RECEIVER_SILENT,
+    Fault.RECEIVER_UNHEARD,
+)
+"""What the receiver of a webhook may do with a request."""
+
+OF_EVENTS = (
+    Fault.BATCH_AGAIN,
+    Fault.BATCH_LATE,
+    Fault.CHANGE_UNREADABLE,
+    Fault.BUS_PARTIAL,
+    Fault.BUS_REFUSES,
+    Fault.BUS_AWAY,
+    Fault.RECEIVER_AWAY,
+    *AT_RECEIVERS,
+)
+"""Faults that strike only where jobs are told of."""
+
+OF_BACKEND = tuple(fault for fault in Fault if fault not in OF_EVENTS)
+"""The others."""

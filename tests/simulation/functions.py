@@ -11,22 +11,28 @@ from chalicelib.domain.delivery import shard
 from chalicelib.domain.errors import Conflict, Expired, NotFound, Unavailable
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Act, JobId, JobKey, JobStatus, submitted
-from chalicelib.domain.operations import OperationPolicy
 from chalicelib.domain.receipts import KeyedRequest, Submitted
 from chalicelib.domain.users import UserId
+from chalicelib.domain.webhooks import Webhook
+from chalicelib.services.acceptance import WantedJob
+from chalicelib.services.auditing import Auditing
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.execution import Execution
 from chalicelib.services.jobs import JobService
-from chalicelib.services.submission import SubmissionService, WantedJob
-from chalicelib.services.sweeping import Sweep
+from chalicelib.services.submission import SubmissionService
+from chalicelib.services.webhooks import WebhookService
+from tests.fakes import InMemoryAuditTrail
 from tests.simulation.actor import OWNERS, Actor, Crashed
-from tests.simulation.errors import UnreadableRow
+from tests.simulation.catalogue import acceptance
+from tests.simulation.event_plan import callback_url
+from tests.simulation.event_ports import SimulatedWebhooks
 from tests.simulation.faults import Fault
-from tests.simulation.observer import MAX_ATTEMPTS, instant, ms, right_result
+from tests.simulation.observer import instant, ms, right_result
 from tests.simulation.plan import HOUR, MINUTE, SECOND, PlannedCall, PlannedJob
 from tests.simulation.ports import SimulatedQueue, SimulatedRunner, SimulatedStore, SimulatedSubmissions
 
 if TYPE_CHECKING:
+    from tests.simulation.outside import Outside
     from tests.simulation.world import World
 
 API_MS = 29 * SECOND
@@ -41,36 +47,6 @@ PlannedRequest = Sequence[tuple[int, PlannedJob]]
 
 SENDS_MAX = 4
 """How often a client sends a keyed request that is not answered."""
-
-
-class Square:
-    """The operation of every simulated job."""
-
-    name = "square"
-    description = "Squares a number."
-    input_schema: Mapping[str, object] = {}
-    policy = OperationPolicy(max_attempts=MAX_ATTEMPTS, timeout_s=60)
-
-    def accepted_input(self, data_json: bytes) -> str:
-        """Return the data as text."""
-        return data_json.decode()
-
-
-class Catalogue:
-    """A catalogue of one operation."""
-
-    _square = Square()
-
-    def find(self, name: str) -> Square | None:
-        """Return the operation of this name."""
-        return self._square if name == "square" else None
-
-    def all(self) -> Sequence[Square]:
-        """Return every operation."""
-        return [self._square]
-
-
-CATALOGUE = Catalogue()
 
 
 def _new(world: "World", kind: str, time_ms: int, owner: int | None = None) -> Actor:
@@ -90,16 +66,36 @@ def _service(actor: Actor) -> JobService:
     )
 
 
+def webhook_service(actor: Actor, outside: "Outside") -> WebhookService:
+    """Return what an owner's webhooks are made and read with, for one actor."""
+    return WebhookService(
+        webhooks=SimulatedWebhooks(actor, outside),
+        audit=InMemoryAuditTrail(),
+        auditing=Auditing(clock=actor, ids=actor.world.ids),
+        clock=actor,
+        ids=actor.world.ids,
+        to_anywhere=False,
+    )
+
+
 def _submissions(actor: Actor) -> SubmissionService:
     world = actor.world
+
+    def callbacks_of(owner_id: UserId) -> Webhook:
+        assert world.outside is not None, "without it no job calls back"
+        reading = actor.reading
+        webhook = webhook_service(actor, world.outside).callbacks_of(owner_id)
+        actor.reading = reading  # that of the act, by which the job's times are checked
+        return webhook
+
     return SubmissionService(
         jobs=SimulatedStore(actor),
         submissions=SimulatedSubmissions(actor),
         queue=SimulatedQueue(actor),
-        operations=CATALOGUE,
+        acceptance=acceptance(world),
+        callbacks_of=callbacks_of,
         clock=actor,
         ids=world.ids,
-        limits=world.limits,
         worker=actor.name,
     )
 
@@ -183,20 +179,6 @@ def _settled(world: "World", function: Callable[[], object], messages: Sequence[
     return [message for message in messages if message.message_id not in failed]
 
 
-def sweep(world: "World") -> None:
-    """Run the sweep."""
-    actor = _new(world, "sweep", SWEEP_MS)
-    try:
-        jobs = SimulatedStore(actor)
-        queue = SimulatedQueue(actor)
-        the_sweep = Sweep(jobs=jobs, queue=queue, clock=actor, randomness=actor, limits=world.limits)
-        the_sweep.run(actor.time_left)
-    except Crashed:
-        return
-    except UnreadableRow as broken:
-        actor.told(f"ends: {broken!r}")
-
-
 def submit(world: "World", request: PlannedRequest, sent: int = 1) -> None:
     """Submit jobs. A client whose request has a key sends it again when it gets no answer, or one to try later."""
     first = request[0][1]
@@ -207,7 +189,7 @@ def submit(world: "World", request: PlannedRequest, sent: int = 1) -> None:
     def called() -> None:
         world.ids.shard = first.shard
         assert actor.owner is not None
-        submitted = _submitted(actor, actor.owner, [_wanted(job) for _, job in request])
+        submitted = _submitted(actor, actor.owner, [_wanted(world, job) for _, job in request])
         keys = [JobKey(owner_id=actor.owner, job_id=JobId(str(outcome))) for outcome in submitted.outcomes]
         world.observer.acknowledged(actor, keys, world.rows.items(), is_replay=submitted.is_replay)
         world.keys.update({place: key for (place, _), key in zip(request, keys, strict=True)})
@@ -218,13 +200,16 @@ def submit(world: "World", request: PlannedRequest, sent: int = 1) -> None:
         world.start(world.scheduler.now + wait_ms, partial(submit, world, request, sent + 1))
 
 
-def _wanted(job: PlannedJob) -> WantedJob:
+def _wanted(world: "World", job: PlannedJob) -> WantedJob:
+    telling = world.plan.telling
+    is_called_back = telling is not None and job.batch in telling.callbacks
     return WantedJob(
         operation="square",
         data_json=b"[%d]" % job.number,
         delay_s=job.delay_s,
         max_attempts=job.max_attempts,
         timeout_s=job.timeout_s,
+        callback_url=callback_url(job.owner, job.batch) if is_called_back else None,
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from tests.simulation.mutants import MUTANTS, Mutant
-from tests.simulation.mutants.mutant import STORE
+from tests.simulation.mutants.mutant import MODELS
 from tests.simulation.plan import FULL, NO_SWEEP, PROMPT, Configuration
 
 SCHEDULES_MAX = 20_000
@@ -33,7 +33,7 @@ BEGINNING = """# Mutants
 <!-- Written by `make mutants`; the mutants are in tests/simulation/mutants/. -->
 
 Each line is a mistake, put in on purpose and alone: into the product's source, or, where the second column says so,
-into the model of the jobs table (`tests/fakes.py`). The simulator must find it within {most:,} schedules, counted from
+into the model of a table (`tests/*fakes.py`). The simulator must find it within {most:,} schedules, counted from
 seed 1. *Schedules* is how many that took; the unchanged product breaks nothing in as many of the same configuration.
 How it works is in [simulation.md](simulation.md).
 
@@ -127,7 +127,7 @@ def table(found: Sequence[tuple[Mutant, Found]]) -> Iterator[str]:
 
 def _place(mutant: Mutant) -> str:
     """Return where a mutant is put, as a person says it."""
-    return "table's model" if mutant.module == STORE else mutant.module.removeprefix("chalicelib.")
+    return MODELS.get(mutant.module) or mutant.module.removeprefix("chalicelib.")
 
 
 def main() -> int:

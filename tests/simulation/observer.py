@@ -36,7 +36,7 @@ FINAL = (SUCCESS, FAILED, CANCELLED)
 DEAD_CODES = ("ATTEMPTS_EXHAUSTED", "DEAD_LETTERED")
 
 TABLE = {
-    (None, PENDING): {"submit": "SUBMIT"},
+    (None, PENDING): {"submit": "SUBMIT", "sweep": "SUBMIT"},
     (PENDING, IN_PROGRESS): {"consume": "CLAIM"},
     (IN_PROGRESS, IN_PROGRESS): {"consume": "CLAIM"},
     (IN_PROGRESS, SUCCESS): {"consume": "FINISH"},
@@ -172,7 +172,7 @@ class Observer:
         record.expires_at_ms = self._now_ms()
 
     def _submitted(self, actor: "Actor", row: Job) -> None:
-        if not actor.planned or actor.kind != "submit":
+        if not actor.planned or actor.kind not in TABLE[None, PENDING]:
             self.broken("13 transitions in the table", f"{actor.name} made a job")
             return
         job = actor.planned.popleft()
@@ -187,7 +187,7 @@ class Observer:
             expires_at_ms=ms(row.expires_at),
         )
         record.transitions.append(("SUBMIT", 0))
-        self.happened.add((None, PENDING, "submit"))
+        self.happened.add((None, PENDING, actor.kind))
         record.waits_since_ms = actor.reading
         if (row.status.value, row.attempt, row.data_json) != (PENDING, 0, f"[{job.number}]"):
             self.broken("13 transitions in the table", f"submitted as {row.status} {row.attempt} {row.data_json}")

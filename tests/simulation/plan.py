@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import TYPE_CHECKING
 
-from tests.simulation.faults import AT_CALLS, OF_OPERATIONS, Fault
+from tests.simulation.faults import AT_CALLS, OF_BACKEND, OF_OPERATIONS, Fault
+
+if TYPE_CHECKING:
+    from tests.simulation.event_plan import Firing, Telling
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -25,6 +29,8 @@ class Configuration:
     fault strikes a send when ``sends_arrive``. Without ``sweep`` no job is delayed for longer than a message can be.
     With ``one_by_one`` no message shares its function's time with others. In ``prompt_ms`` at most a job goes on;
     ``None`` where the faults may keep it longer.
+
+    Of the seeds, the ``told_part`` has jobs that are told of, and the ``scheduled_part`` schedules.
     """
 
     sweep: bool = True
@@ -33,6 +39,8 @@ class Configuration:
     calls: frozenset[str] | None = None
     one_by_one: bool = False
     prompt_ms: int | None = None
+    told_part: float = 0.045
+    scheduled_part: float = 0.035
 
     def may_strike(self, call: str) -> bool:
         """Tell whether a fault may strike a call of this name."""
@@ -46,6 +54,8 @@ FULL = Configuration()
 
 NO_SWEEP = Configuration(
     sweep=False,
+    told_part=0,
+    scheduled_part=0,
     sends_arrive=True,
     faults=frozenset({Fault.THROTTLED, Fault.STORE_AWAY, Fault.LATE, Fault.SHORT_TIME, *OF_OPERATIONS}),
 )
@@ -60,6 +70,8 @@ PROMPT = Configuration(
     calls=frozenset({"add", "run", "finish", "retry", "retry_by_hand"}),
     one_by_one=True,
     prompt_ms=6 * MINUTE,
+    told_part=0,
+    scheduled_part=0,
 )
 """
 A crash takes the first message of a job that waits, or an attempt, and nothing else goes wrong.
@@ -68,6 +80,9 @@ A job must then go on within six minutes of its time, or of the end of a lost at
 comes after a minute, the next one after as long again, a run of it a minute later, and takes 45 s at most; then the
 message takes 28 s.
 """
+
+OUTSIDE = Configuration(told_part=1, scheduled_part=0.3)
+"""Every job is told of. Such a schedule has as many steps as eight of the others."""
 
 DELAY_MAX_S = 900
 """The longest delay of a message on SQS."""
@@ -123,6 +138,8 @@ class Plan:
     index_lag_ms: int = 0
     retention_ms: int = 30 * 24 * HOUR
     killed_at_deadline: bool = True
+    telling: "Telling | None" = None
+    firing: "Firing | None" = None
 
 
 _RATES = (0.005, 0.02, 0.02, 0.05, 0.15)
@@ -186,7 +203,7 @@ def _drawn_repetitions(rng: Random) -> tuple[int, ...]:
 
 def _draw_faults(plan: Plan, rng: Random, configuration: Configuration) -> None:
     draw = rng.random
-    for fault in Fault:
+    for fault in OF_BACKEND:
         is_on = draw() < 0.3
         rate = rng.choice(_RATES)
         if not is_on or (configuration.faults is not None and fault not in configuration.faults):

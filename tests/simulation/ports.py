@@ -139,7 +139,7 @@ class SimulatedStore:
                     observer.deleted(actor, before)
                 if after is not before and after is not None and key not in world.unreadable:
                     observer.wrote(actor, before, after)
-                    world.wrote(after)
+                    world.wrote(before, after)
 
         is_answered = True
         try:
@@ -182,7 +182,7 @@ class SimulatedSubmissions:
             for job in new:
                 if rows.get(job.key) is job:
                     self._world.observer.wrote(actor, None, job)
-                    self._world.wrote(job)
+                    self._world.wrote(None, job)
             return answer
 
         answer = call(actor, "add", Fault.STORE_AWAY, apply)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.faults import Fault
 from tests.simulation.observer import Violation
+from tests.simulation.plan import Plan
 from tests.simulation.schedule import Run
 
 SHOWN_MAX = 20
@@ -57,6 +58,7 @@ def story(run: Run) -> Iterator[str]:
             together = "" if job.batch == number else f", in the batch of job {job.batch}"
             keyed = "" if job.again_ms is None else ", with an idempotency key"
             yield f"job {number}: owner {job.owner}, delay {job.delay_s} s, attempts {attempts}{together}{keyed}"
+    yield from _outside(run.plan)
     yield f"faults until {_time(run.plan.heal_at_ms)}"
     for fault, (begin, end) in run.plan.outages.items():
         yield f"{fault.value} from {_time(begin)} to {_time(end)}"
@@ -64,6 +66,25 @@ def story(run: Run) -> Iterator[str]:
         yield f"{_time(at_ms)}  {actor:<12} {what}"
     for violation in run.violations:
         yield f"{_time(violation.at_ms)}  BROKEN       {violation.invariant}: {violation.detail}"
+
+
+def _outside(plan: Plan) -> Iterator[str]:
+    """Yield who is told, and which schedules there are."""
+    if plan.telling is not None:
+        yield f"jobs are told of, {plan.telling.batch_max} changes at a time"
+        for number, webhook in enumerate(plan.telling.webhooks):
+            wants = "final events" if webhook.is_final_only else "all events"
+            begin_ms, end_ms = webhook.away_ms
+            away = ", never there" if webhook.is_dead else f", away from {_time(begin_ms)} to {_time(end_ms)}"
+            yield f"webhook {number}: owner {webhook.owner}, {wants}{away if webhook.is_dead or end_ms else ''}"
+        for place in sorted(plan.telling.callbacks):
+            yield f"job {place} has a callback URL"
+    if plan.firing is not None:
+        kept = {change.schedule for change in plan.firing.changes}
+        for number, schedule in enumerate(plan.firing.schedules):
+            if number in kept:
+                late = f"{schedule.missed_within_ms // 1000} s late at most"
+                yield f"schedule {number}: owner {schedule.owner}, every {_time(schedule.every_ms)}, {late}"
 
 
 def _time(at_ms: int) -> str:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from random import Random
 
 from tests.simulation.errors import listened
+from tests.simulation.event_plan import draw_events, without
 from tests.simulation.faults import AT_CALLS, Fault
 from tests.simulation.observer import Violation
 from tests.simulation.plan import FULL, Configuration, Plan, drawn_plan
@@ -16,7 +17,8 @@ from tests.simulation.world import World
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """
-    What is left out of a seed's schedule, to make it smaller: its faults by number, its jobs and calls by place.
+    What is left out of a seed's schedule, to make it smaller: its faults by number, its jobs,
+    calls, webhooks and schedules by place.
 
     With ``salt`` its plan is run with another chance, and what is left of the faults strikes more often.
     """
@@ -25,6 +27,8 @@ class Cut:
     kinds: frozenset[Fault] = frozenset()
     jobs: frozenset[int] = frozenset()
     calls: frozenset[int] = frozenset()
+    webhooks: frozenset[int] = frozenset()
+    schedules: frozenset[int] = frozenset()
     salt: int = 0
 
     def and_also(self, other: "Cut") -> "Cut":
@@ -34,6 +38,8 @@ class Cut:
             kinds=self.kinds | other.kinds,
             jobs=self.jobs | other.jobs,
             calls=self.calls | other.calls,
+            webhooks=self.webhooks | other.webhooks,
+            schedules=self.schedules | other.schedules,
             salt=other.salt or self.salt,
         )
 
@@ -63,6 +69,7 @@ def simulate(seed: int, *, configuration: Configuration = FULL, cut: Cut = WHOLE
     """Run one seed's schedule; nothing but the arguments decides what happens."""
     rng = Random(seed)
     plan = drawn_plan(rng, configuration)
+    draw_events(plan, Random(f"{seed} events"), configuration)
     if cut is not WHOLE:
         _cut(plan, cut)
     if cut.salt:
@@ -91,5 +98,6 @@ def _cut(plan: Plan, cut: Cut) -> None:
         elif kind is Fault.STALE_INDEX:
             plan.index_lag_ms = 0
     plan.calls = [call for place, call in enumerate(plan.calls) if place not in cut.calls and call.job not in cut.jobs]
+    without(plan, webhooks=cut.webhooks, schedules=cut.schedules)
     # A job keeps its place, so that the calls still mean the same one.
     plan.jobs = [replace(job, is_left_out=place in cut.jobs) for place, job in enumerate(plan.jobs)]

@@ -41,10 +41,11 @@ class Scheduler:
         """Let events happen until there are none, the next is later than ``until_ms()``, or ``is_over()``."""
         heap = self._heap
         while heap and not is_over():
-            time_ms, _, _, event = heappop(heap)
+            time_ms = heap[0][0]
             if time_ms > self.now:
                 if time_ms > until_ms():
                     return
                 self.now = time_ms
+            event = heappop(heap)[3]
             self.steps += 1
             event()

@@ -22,9 +22,9 @@ def shrunk(
     """
     Return a smaller run of the same seed that breaks the same invariant, and what was cut for it.
 
-    Greedy: whole kinds of faults, calls and jobs, then single faults; whatever can go goes, until nothing more can or
-    the tries are used up. What is cut changes what the seed draws after it, so a cut may also make the run longer; such
-    a one is not taken.
+    Greedy: whole kinds of faults, calls, jobs, webhooks and schedules, then single faults; whatever can go goes, until
+    nothing more can or the tries are used up. What is cut changes what the seed draws after it, so a cut may also make
+    the run longer; such a one is not taken.
     """
     tries = 0
     invariant = run.violations[0].invariant
@@ -48,7 +48,10 @@ def shrunk(
 def _size(run: Run) -> tuple[int, int, int]:
     jobs = sum(not job.is_left_out for job in run.plan.jobs)
     kinds = sum(number > 0 for number in run.struck.values())
-    return (kinds + len(run.plan.calls) + jobs, sum(run.struck.values()), len(run.trace))
+    telling, firing = run.plan.telling, run.plan.firing
+    told = 0 if telling is None else len(telling.webhooks)
+    fired = 0 if firing is None else len(firing.changes)
+    return (kinds + len(run.plan.calls) + jobs + told + fired, sum(run.struck.values()), len(run.trace))
 
 
 def _cuts(run: Run) -> Iterator[Cut]:
@@ -63,5 +66,7 @@ def _cuts(run: Run) -> Iterator[Cut]:
     for place in range(3):
         yield Cut(calls=frozenset({place}))
         yield Cut(jobs=frozenset({place}))
+        yield Cut(webhooks=frozenset({place}))
+        yield Cut(schedules=frozenset({place}))
     for number in range(1, run.fault_count + 1):
         yield Cut(faults=frozenset({number}))

@@ -3,7 +3,7 @@
 from collections import Counter
 from random import Random
 
-from tests.simulation.faults import AT_CALLS, OF_OPERATIONS, Fault
+from tests.simulation.faults import AT_CALLS, AT_RECEIVERS, OF_OPERATIONS, Fault
 from tests.simulation.plan import SKEW_MAX_MS, Plan
 from tests.simulation.scheduler import Scheduler
 
@@ -35,6 +35,7 @@ class Strikes:
         self._suppressed_kinds = suppressed_kinds
         self._at_calls = _thresholds(plan, AT_CALLS)
         self._endings = _thresholds(plan, OF_OPERATIONS)
+        self._receiving = _thresholds(plan, AT_RECEIVERS)
 
     @property
     def are_over(self) -> bool:
@@ -57,6 +58,10 @@ class Strikes:
     def ending(self, who: str) -> Fault | None:
         """Draw how an operation ends."""
         return self._of(self._endings, who, "run")
+
+    def receiving(self, who: str) -> Fault | None:
+        """Draw what the receiver of a webhook does with a request; ``None`` if it takes it and says so."""
+        return self._of(self._receiving, who, "post")
 
     def strikes(self, fault: Fault, who: str, where: str = "") -> bool:
         """Draw whether a fault strikes here."""

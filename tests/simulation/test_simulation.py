@@ -6,16 +6,22 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.batches import totals_of
-from tests.simulation.faults import Fault
+from tests.simulation.event_plan import PlannedWebhook
+from tests.simulation.faults import OF_BACKEND, OF_EVENTS, Fault
 from tests.simulation.observer import TABLE
-from tests.simulation.plan import NO_SWEEP, PROMPT, Configuration
+from tests.simulation.plan import NO_SWEEP, OUTSIDE, PROMPT, Configuration
 from tests.simulation.report import Totals, story, summary
-from tests.simulation.schedule import Run, simulate
+from tests.simulation.schedule import Cut, Run, simulate
 
 
 @pytest.fixture(scope="module")
 def runs() -> list[Run]:
     return [simulate(seed) for seed in range(1, 301)]
+
+
+@pytest.fixture(scope="module")
+def told_runs() -> list[Run]:
+    return [simulate(seed, configuration=OUTSIDE) for seed in range(1, 151)]
 
 
 @pytest.mark.parametrize("seed", [1, 12, 77])
@@ -31,6 +37,15 @@ def test_the_product_breaks_no_invariant(runs: list[Run]) -> None:
     assert [(run.seed, run.violations[0]) for run in runs if run.violations] == []
 
 
+def test_the_product_breaks_no_invariant_of_what_it_tells_and_fires(told_runs: list[Run]) -> None:
+    assert [(run.seed, run.violations[0]) for run in told_runs if run.violations] == []
+
+
+def test_some_schedules_have_everything_at_once(told_runs: list[Run]) -> None:
+    plans = [run.plan for run in told_runs if run.plan.telling is not None and run.plan.firing is not None]
+    assert any(plan.telling is not None and plan.telling.webhooks for plan in plans)
+
+
 def test_the_queue_alone_brings_jobs_to_their_end_when_no_message_is_lost() -> None:
     assert [seed for seed in range(1, 101) if simulate(seed, configuration=NO_SWEEP).violations] == []
 
@@ -43,11 +58,18 @@ def test_every_fault_strikes(runs: list[Run]) -> None:
     struck = Counter[Fault]()
     for run in runs:
         struck.update(run.struck)
-    assert {fault for fault in Fault if not struck[fault]} == set()
+    assert {fault for fault in OF_BACKEND if not struck[fault]} == set()
 
 
-def test_the_trace_shows_every_fault_that_struck(runs: list[Run]) -> None:
-    for run in runs:
+def test_every_fault_outside_strikes(told_runs: list[Run]) -> None:
+    struck = Counter[Fault]()
+    for run in told_runs:
+        struck.update(run.struck)
+    assert {fault for fault in OF_EVENTS if not struck[fault]} == set()
+
+
+def test_the_trace_shows_every_fault_that_struck(runs: list[Run], told_runs: list[Run]) -> None:
+    for run in (*runs, *told_runs):
         shown = Counter(fault for _, _, what in run.trace for fault in Fault if what.endswith(fault))
         assert shown == run.struck, run.seed
 
@@ -89,10 +111,34 @@ def test_a_story_tells_who_did_what_and_when() -> None:
     assert any("consume-" in line and line.endswith("finish") for line in lines)
 
 
+def test_a_story_begins_with_who_is_told_and_which_schedules_there_are(told_runs: list[Run]) -> None:
+    run = next(run for run in told_runs if run.plan.firing is not None and _webhooks(run))
+    lines = list(story(run))
+    assert any(line.startswith("webhook 0: owner") for line in lines)
+    assert any(line.startswith("schedule 0: owner") for line in lines)
+
+
+def test_webhooks_and_schedules_can_be_left_out(told_runs: list[Run]) -> None:
+    run = next(run for run in told_runs if run.plan.firing is not None and len(_webhooks(run)) > 1)
+    cut = Cut(webhooks=frozenset({0}), schedules=frozenset({0, 1}))
+    smaller = simulate(run.seed, configuration=OUTSIDE, cut=cut)
+    assert _webhooks(smaller) == _webhooks(run)[1:]
+    assert not any(line.startswith("schedule") for line in story(smaller))
+    assert smaller.violations == []
+
+
+def _webhooks(run: Run) -> list[PlannedWebhook]:
+    return [] if run.plan.telling is None else run.plan.telling.webhooks
+
+
 def test_a_seed_does_the_same_in_another_process() -> None:
     """Where strings hash differently, so that the order of a set would."""
-    program = "from tests.simulation.schedule import simulate; print(simulate(77).digest())"
+    program = """
+from tests.simulation.plan import OUTSIDE
+from tests.simulation.schedule import simulate
+print(simulate(77).digest() + simulate(77, configuration=OUTSIDE).digest())
+"""
     command = [sys.executable, "-c", program]
     env = {"PYTHONHASHSEED": "1"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, cwd=Path(__file__).parents[2])
-    assert done.stdout.strip() == simulate(77).digest()
+    assert done.stdout.strip() == simulate(77).digest() + simulate(77, configuration=OUTSIDE).digest()

@@ -6,13 +6,17 @@ from functools import partial
 from itertools import count
 from random import Random
 
+from chalicelib.domain.delivery import shard
 from chalicelib.domain.jobs import Job, JobKey, JobLimits
 from tests.fakes import InMemoryJobRepository, InMemorySubmissions
 from tests.simulation import functions
 from tests.simulation.actor import Actor
+from tests.simulation.calendar import Calendar
 from tests.simulation.faults import Fault
-from tests.simulation.models import Ids, Queue, Rows
+from tests.simulation.minutes import Minutes
+from tests.simulation.models import History, Ids, Queue, Rows
 from tests.simulation.observer import FINAL, STEPS_BOUND, Observer, instant, ms
+from tests.simulation.outside import Outside
 from tests.simulation.plan import (
     FULL,
     HOUR,
@@ -68,22 +72,24 @@ class World:
         self.shards = {job.shard for job in plan.jobs}
         self.unreadable: set[JobKey] = set()
         self.faults = Strikes(plan, rng, self.scheduler, suppressed=suppressed, suppressed_kinds=suppressed_kinds)
-        self._history: list[tuple[int, Job]] = []
-        self._ticks: set[int] = set()
-        self._latest_run_ms = 0
-        retention_ms = 4 * DAY_MS
+        self._history = History[JobKey, Job]()
+        self._minutes = Minutes(self)
+        self.latest_run_ms = 0
+        self.message_retention_ms = 4 * DAY_MS
         short_retention_ms = int(MINUTE + 9 * MINUTE * self.chance())
         if self.faults.is_on(Fault.SHORT_RETENTION):
-            retention_ms = short_retention_ms
-            self.faults.note(Fault.SHORT_RETENTION, "queue", f"kept {retention_ms / SECOND:.1f} s")
+            self.message_retention_ms = short_retention_ms
+            self.faults.note(Fault.SHORT_RETENTION, "queue", f"kept {short_retention_ms / SECOND:.1f} s")
         self.letters = Queue(self, visibility_timeout_s=plan.visibility_ms / SECOND, retention_s=14 * DAY_MS / SECOND)
         self.queue = Queue(
             self,
             visibility_timeout_s=plan.visibility_ms / SECOND,
-            retention_s=retention_ms / SECOND,
+            retention_s=self.message_retention_ms / SECOND,
             max_receive_count=plan.max_receive_count,
             dead_letters=self.letters,
         )
+        self.calendar = None if plan.firing is None else Calendar(self, plan.firing)
+        self.outside = None if plan.telling is None else Outside(self, plan.telling)
 
     # What the queue model needs of a clock.
 
@@ -101,9 +107,7 @@ class World:
         """Let others go on while a call is on its way."""
         latency_ms = 30 if self.faults.are_over else self.plan.latency_ms
         self.scheduler.sleep(int(latency_ms * self.chance() ** 2))
-        if self.plan.killed_at_deadline and self.scheduler.now > actor.deadline_ms:
-            actor.told("killed: its time is over")
-            actor.crash()
+        actor.die_if_over()
 
     def start(self, at_ms: int, body: Callable[[], None]) -> None:
         """Have an actor begin at an instant; an error that ends it is noted."""
@@ -164,59 +168,50 @@ class World:
 
     # The sweep and the index.
 
-    def wrote(self, row: Job) -> None:
-        """Take note of a row's new state: when the sweep has to look, when the table may drop it."""
+    def wrote(self, before: Job | None, row: Job) -> None:
+        """Take note of a row's new state: who is told, when the sweep has to look, when the table may drop it."""
+        if self.outside is not None:
+            self.outside.happened(before, row)
         if self.plan.index_lag_ms:
-            self._history.append((self.scheduler.now, row))
+            self._history.wrote(self.scheduler.now, row.key, row)
+        if self.calendar is not None:
+            self.shards.add(shard(row.key.job_id))
         if row.due_at is not None:
-            self._tick_for(ms(row.due_at))
-            self._latest_run_ms = max(self._latest_run_ms, ms(row.run_at))
+            self.tick_for(ms(row.due_at))
+            self.latest_run_ms = max(self.latest_run_ms, ms(row.run_at))
         if self.plan.retention_ms < 60 * MINUTE and len(row.events) == 1:
             self._expire_later(row)
 
     def index(self, actor: Actor) -> InMemoryJobRepository:
         """Return the table as the index of due jobs shows it now."""
-        lag_ms = self.plan.index_lag_ms
-        if not lag_ms or self.faults.are_over:
-            return self.rows
-        self.faults.note(Fault.STALE_INDEX, actor.name, "due")
-        shown_ms = self.scheduler.now - lag_ms
-        return Rows.of({row.key: row for at_ms, row in self._history if at_ms <= shown_ms})
+        shown_ms = self.shown_ms(actor, "due")
+        return self.rows if shown_ms is None else Rows.of(self._history.rows(shown_ms))
 
-    def _tick_for(self, due_ms: int) -> None:
-        if not self.configuration.sweep:
-            return
-        earliest_ms = max(due_ms, self.scheduler.now + 1)
-        tick_ms = -(-earliest_ms // MINUTE) * MINUTE
-        if tick_ms not in self._ticks:
-            self._ticks.add(tick_ms)
-            self.scheduler.at(tick_ms, partial(self._tick, tick_ms))
+    def shown_ms(self, actor: Actor, name: str) -> int | None:
+        """Return of when an index shows its rows, ``None`` if it does not lag."""
+        if not self.plan.index_lag_ms or self.faults.are_over:
+            return None
+        self.faults.note(Fault.STALE_INDEX, actor.name, name)
+        return self.scheduler.now - self.plan.index_lag_ms
 
-    def _tick(self, tick_ms: int) -> None:
-        """Run the sweep in one of its minutes; minutes in which nothing is due are left out."""
-        self._ticks.discard(tick_ms)
+    def tick_for(self, due_ms: int) -> None:
+        """Have the sweep run in the first of its minutes after an instant."""
+        if self.configuration.sweep:
+            self._minutes.run_after(due_ms)
+
+    def due_ms(self) -> list[int]:
+        """Return when the sweep has to look at each row that waits."""
         now = self.scheduler.now
         due_ms = [
             ms(row.due_at)
             for row in self.rows.items().values()
             if row.due_at is not None and ms(row.expires_at) > now and row.key not in self.unreadable
         ]
-        if not due_ms:
-            return
-        away_until_ms = self.plan.outages.get(Fault.STORE_AWAY, (0, 0))
-        if self.faults.is_out(Fault.STORE_AWAY) and self.chance() < 0.9:
-            self.faults.note(Fault.STORE_AWAY, "sweep")
-            self._tick_for(max(away_until_ms[1], now + 1))  # the runs until then find nobody there
-            return
-        next_ms = max(min(due_ms), now + 1)
-        if self.faults.is_out(Fault.QUEUE_AWAY):
-            next_ms = max(next_ms, now + int(20 * MINUTE * self.chance()))
-        self._tick_for(next_ms)
-        if self.faults.strikes(Fault.SWEEP_SKIPPED, "sweep"):
-            return
-        self.start(now, partial(functions.sweep, self))
-        if self.faults.strikes(Fault.SWEEP_DOUBLED, "sweep"):
-            self.start(now + int(MINUTE * self.chance() ** 3), partial(functions.sweep, self))
+        if self.calendar is not None:
+            due_ms.extend(self.calendar.due_ms())
+        if self.outside is not None:
+            due_ms.extend(self.outside.due_ms())
+        return due_ms
 
     def _expire_later(self, row: Job) -> None:
         def expire() -> None:
@@ -234,27 +229,46 @@ class World:
 
     def run(self) -> None:
         """Run the schedule to its end, and check it."""
+        self._begin()
+        violations = self.observer.violations
+        if self._has_run(self._bound_ms):
+            if self._is_unsettled():
+                self.scheduler.now = self._bound_ms()
+            self.observer.at_end(self.rows.items())
+        if self.calendar is not None and not violations:
+            self.calendar.observer.at_end()
+        outside = self.outside
+        # All jobs are at rest by now; what is told of them may take a day more.
+        if outside is not None and not violations and self._has_run(lambda: outside.bound_ms):
+            outside.at_end()
+
+    def _has_run(self, until_ms: Callable[[], int]) -> bool:
+        """Let events happen until an instant; return whether nothing was broken."""
+        violations = self.observer.violations
+        scheduler = self.scheduler
+        scheduler.run(until_ms=until_ms, is_over=lambda: bool(violations) or scheduler.steps > STEPS_BOUND)
+        if scheduler.steps > STEPS_BOUND:
+            self.observer.broken("L work comes to rest", f"{scheduler.steps} steps")
+        return not violations
+
+    def _begin(self) -> None:
+        """Have everything of the plan happen at its time."""
         plan = self.plan
         for request in self._requests():
             first = request[0][1]
             for after_ms in (0, *(first.again_ms or ())):
                 self.start(first.at_ms + after_ms, partial(functions.submit, self, request))
-                self._latest_run_ms = max(self._latest_run_ms, first.at_ms + after_ms)
+                self.latest_run_ms = max(self.latest_run_ms, first.at_ms + after_ms)
         for each in plan.calls:
             self.start(each.at_ms, partial(functions.CALLS[each.verb], self, each))
         for at_ms in plan.purges_ms:
             self.scheduler.at(at_ms, self._purge)
+        if self.calendar is not None:
+            self.calendar.begin()
+        if self.outside is not None:
+            self.outside.begin()
         if self.faults.is_on(Fault.UNREADABLE_ROW):
             self._plant_unreadable_row()
-        violations = self.observer.violations
-        scheduler = self.scheduler
-        scheduler.run(until_ms=self._bound_ms, is_over=lambda: bool(violations) or scheduler.steps > STEPS_BOUND)
-        if scheduler.steps > STEPS_BOUND:
-            self.observer.broken("L work comes to rest", f"{scheduler.steps} steps")
-        if not violations:
-            if self._is_unsettled():
-                self.scheduler.now = self._bound_ms()
-            self.observer.at_end(self.rows.items())
 
     def _requests(self) -> list[functions.PlannedRequest]:
         """Return the jobs that are submitted together, each with its place in the plan."""
@@ -265,7 +279,7 @@ class World:
         return list(batches.values())
 
     def _bound_ms(self) -> int:
-        return max(self.plan.heal_at_ms + PAUSE_MAX_MS, self._latest_run_ms) + SETTLED_WITHIN_MS
+        return max(self.plan.heal_at_ms + PAUSE_MAX_MS, self.latest_run_ms) + SETTLED_WITHIN_MS
 
     def _is_unsettled(self) -> bool:
         return any(record.status not in FINAL for record in self.observer.records.values())
@@ -273,6 +287,8 @@ class World:
     def _purge(self) -> None:
         self.faults.note(Fault.PURGE, "queue")
         self.queue.purge()
+        if self.outside is not None:
+            self.outside.queue.purge()
 
     def _plant_unreadable_row(self) -> None:
         """Put a row in front of the first job's shard that the sweep finds first and can never read."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.account_ports import Erasure
-from chalicelib.bootstrap import AccountServices
+from chalicelib.account_wiring import AccountServices
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Scope
 from chalicelib.domain.errors import Conflict, InvalidInput, NotAuthenticated, SignInTooOld, Unavailable

@@ -2,12 +2,13 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.bootstrap import AccountServices
+from chalicelib.account_wiring import AccountServices
 from chalicelib.domain.audit import OPERATOR, UNKNOWN, AuditAction
 from chalicelib.domain.credentials import Caller, Scope
 from chalicelib.domain.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted, Unavailable
+from chalicelib.domain.schedules import ScheduleKey
 from chalicelib.domain.users import Role
-from tests.factories import World
+from tests.factories import SCHEDULE_KEY, World, make_schedule
 from tests.sign_in import HOME, caller_of, logged_in, registered, signed_in
 
 
@@ -161,3 +162,35 @@ def test_of_two_changes_at_once_the_late_one_is_refused_and_leaves_no_event() ->
     assert not told(world, user.user_id)
     with pytest.raises(Conflict):
         services.administration.make_admin("ada")
+
+
+def test_the_schedules_of_a_disabled_account_rest_until_their_owner_resumes_them() -> None:
+    world = World()
+    services, admin = with_admin(world)
+    user_id = signed_in(services).user_id
+    key = ScheduleKey(owner_id=user_id, schedule_id=SCHEDULE_KEY.schedule_id)
+    world.schedules.add(make_schedule(key=key))
+    others = make_schedule(key=SCHEDULE_KEY)
+    world.schedules.add(others)
+    disabled(services, admin)
+    paused = world.schedules.get(key)
+    assert paused is not None
+    assert paused.is_paused
+    assert world.schedules.get(SCHEDULE_KEY) == others
+    disabled(services, admin, to=False)
+    assert world.schedules.get(key) == paused
+
+
+def test_what_fails_in_between_is_done_by_disabling_once_more() -> None:
+    world = World()
+    services, admin = with_admin(world)
+    key = ScheduleKey(owner_id=signed_in(services).user_id, schedule_id=SCHEDULE_KEY.schedule_id)
+    world.schedules.add(make_schedule(key=key))
+    world.schedules.away = True
+    with pytest.raises(Unavailable):
+        disabled(services, admin)
+    world.schedules.away = False
+    disabled(services, admin)
+    paused = world.schedules.get(key)
+    assert paused is not None
+    assert paused.is_paused

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.account_ports import CredentialRepository
-from chalicelib.bootstrap import AccountServices
+from chalicelib.account_wiring import AccountServices
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Caller, Scope, api_key, digest
 from chalicelib.domain.errors import Conflict, NotAuthenticated, NotFound, SignInTooOld, Unavailable

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.bootstrap import AccountServices
+from chalicelib.account_wiring import AccountServices
 from chalicelib.domain.credentials import ApiKey, Scope
 from chalicelib.domain.errors import NotAuthenticated, Unavailable
 from chalicelib.services.authentication import REMEMBERED_FOR, REMEMBERED_MAX, USE_NOTED_EVERY

@@ -266,7 +266,7 @@ def test_stages_of_the_project_differ_as_its_settings_say() -> None:
     dev, prod = project_stage("dev"), project_stage("prod")
     assert (dev.keeps_data, dev.traces, dev.keeps_access_logs) == (False, False, False)
     assert (prod.keeps_data, prod.traces, prod.keeps_access_logs) == (True, True, True)
-    assert (dev.queues_read, prod.queues_read) == (3, 3), "jobs, their dead letters, erasures"
+    assert (dev.queues_read, prod.queues_read) == (5, 5), "jobs, their dead letters, erasures, deliveries, intake"
     assert prod.log_retention_days > dev.log_retention_days
     assert prod.memory_mb["api_handler"] == 512
 

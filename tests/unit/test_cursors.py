@@ -27,7 +27,7 @@ def sealed(wanted: JobFilter = FILTER, after: JobId = KEY.job_id) -> str:
     return SEAL.sealed(after, owner_id=OWNER, wanted=wanted)
 
 
-def opened(cursor: str, wanted: JobFilter = FILTER, owner_id: UserId = OWNER) -> JobId | None:
+def opened(cursor: str, wanted: JobFilter = FILTER, owner_id: UserId = OWNER) -> str | None:
     return SEAL.opened(cursor, owner_id=owner_id, wanted=wanted)
 
 
@@ -88,6 +88,15 @@ def test_a_cursor_is_good_for_its_own_list_only(other: JobFilter) -> None:
     assert opened(sealed(), other) is None
     assert opened(sealed(other)) is None
     assert opened(sealed(other), other) == KEY.job_id
+
+
+def test_a_cursor_of_a_list_that_has_a_name_is_good_for_that_list_only() -> None:
+    named = SEAL.sealed(KEY.job_id, owner_id=OWNER, wanted="schedules")
+    assert SEAL.opened(named, owner_id=OWNER, wanted="schedules") == KEY.job_id
+    assert SEAL.opened(named, owner_id=UserId("another"), wanted="schedules") is None
+    assert SEAL.opened(named, owner_id=OWNER, wanted="others") is None
+    assert opened(named, JobFilter()) is None
+    assert SEAL.opened(sealed(JobFilter()), owner_id=OWNER, wanted="schedules") is None
 
 
 @pytest.mark.asvs("8.2.2", "8.4.1")

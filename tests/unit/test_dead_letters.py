@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus
 from chalicelib.services.dead_letters import DEAD_LETTERED, Burial, DeadLetters, Redriven
-from chalicelib.services.sweeping import PAGE, TIME_FOR_ONE
+from chalicelib.services.due_rows import PAGE, TIME_FOR_ONE
 from tests.factories import KEY, LEASE, OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON
 

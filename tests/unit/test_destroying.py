@@ -46,7 +46,7 @@ class Account:
         self.functions: set[str] = set()
         self.refusing: dict[tuple[str, Any], BaseException] = {}
         self.busy: set[str] = set()
-        self.events: list[dict[str, str]] = []
+        self.stack_events: list[dict[str, str]] = []
 
     def client(self, service_name: str, **_: Any) -> Any:
         return getattr(self, service_name, self)
@@ -77,8 +77,8 @@ class Account:
             del self.tables[name]
         self.in_stack &= self.protected
         self.status = "DELETE_FAILED" if self.in_stack else ""
-        self.events = [event("DELETE_FAILED", name, "AWS::DynamoDB::Table") for name in self.in_stack]
-        self.events += [event(self.status, NAME, STACK)]
+        self.stack_events = [event("DELETE_FAILED", name, "AWS::DynamoDB::Table") for name in self.in_stack]
+        self.stack_events += [event(self.status, NAME, STACK)]
 
     def describe_table(self, *, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         protects = TableName in self.protected
@@ -123,6 +123,9 @@ class Account:
     def list_queues(self, **_: Any) -> dict[str, list[str]]:
         return {}
 
+    def list_event_buses(self, **_: Any) -> dict[str, list[str]]:
+        return {"EventBuses": []}
+
     def describe_parameters(self, **_: Any) -> dict[str, list[str]]:
         return {"Parameters": []}
 
@@ -139,7 +142,7 @@ class Account:
             for name in sorted(self.in_stack)
         ]
         pages: dict[str, dict[str, Any]] = {
-            "describe_stack_events": {"StackEvents": self.events[::-1]},
+            "describe_stack_events": {"StackEvents": self.stack_events[::-1]},
             "list_stack_resources": {"StackResourceSummaries": resources},
             "list_tables": {"TableNames": sorted(self.tables)},
             "list_topics": {"Topics": []},

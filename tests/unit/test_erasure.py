@@ -11,10 +11,11 @@ from chalicelib.domain.delivery import SHARDS
 from chalicelib.domain.errors import AttemptFailed, Unavailable
 from chalicelib.domain.jobs import Job, JobError, JobId, JobKey
 from chalicelib.domain.users import UserId
+from chalicelib.domain.webhooks import CALLBACKS, WebhookId
 from chalicelib.services.dead_letters import DEAD_LETTERED, Burial
+from chalicelib.services.due_rows import PAGE
 from chalicelib.services.erasure import NEEDED
 from chalicelib.services.execution import Outcome
-from chalicelib.services.sweeping import PAGE
 from tests.factories import (
     KEY,
     OWNER,
@@ -26,8 +27,10 @@ from tests.factories import (
     make_job,
     make_session,
     make_user,
+    make_webhook,
 )
 from tests.fakes import ERASED_AT_ONCE, NOON
+from tests.webhook_fakes import ERASED_AT_ONCE as WEBHOOKS_ERASED_AT_ONCE
 
 OTHER = UserId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a99")
 ORDER = Erasure(user_id=OWNER, username="ada")
@@ -44,10 +47,12 @@ def key_of(number: int, owner_id: UserId = OWNER) -> JobKey:
 
 
 def populated(world: World, user_id: UserId = OWNER, username: str = "ada", *, jobs: int = 3) -> World:
-    """With an account that has credentials of both kinds and some jobs."""
+    """With an account that has credentials of both kinds, webhooks and some jobs."""
     world.users.add(make_user(user_id=user_id, username=username), make_event(subject=user_id))
     for credential in (make_session(user_id=user_id), make_api_key(user_id=user_id)):
         world.credentials.rows[user_id, credential.credential_id] = credential
+    for webhook_id in (CALLBACKS, make_webhook().webhook_id):
+        world.webhooks.add(make_webhook(owner_id=user_id, webhook_id=webhook_id))
     for number in range(jobs):
         world.jobs.add(make_job(key=key_of(number, user_id)))
     return world
@@ -56,14 +61,16 @@ def populated(world: World, user_id: UserId = OWNER, username: str = "ada", *, j
 def owners_of_rows(world: World) -> set[UserId]:
     """Who has anything but audit events."""
     users = {user.user_id for user in world.users.all()}
+    users |= {webhook.owner_id for webhook in world.webhooks.all()}
     return users | {user_id for user_id, _ in world.credentials.rows} | {job.key.owner_id for job in world.jobs.all()}
 
 
-def test_the_account_its_credentials_and_its_jobs_go_and_nothing_of_others_does() -> None:
+def test_the_account_its_credentials_its_webhooks_and_its_jobs_go_and_nothing_of_others_does() -> None:
     world = populated(populated(World()), OTHER, "bob")
     world.erasure().erase(ORDER, plenty)
     assert owners_of_rows(world) == {OTHER}
     assert (len(world.users.all()), len(world.credentials.rows), len(world.jobs.all())) == (1, 2, 3)
+    assert len(world.webhooks.all()) == 2
     assert world.erasures.orders == [], "all of it fitted the time"
 
 
@@ -99,6 +106,7 @@ def test_an_order_that_comes_again_takes_what_a_request_wrote_meanwhile() -> Non
     world = populated(World())
     world.erasure().erase(ORDER, plenty)
     world.jobs.add(make_job(key=key_of(9)))
+    world.webhooks.add(make_webhook())
     late = make_api_key(credential_id=CredentialId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a44"))
     world.credentials.rows[OWNER, late.credential_id] = late
     world.erasure().erase(ORDER, plenty)
@@ -109,9 +117,15 @@ def test_whoever_has_the_name_by_now_keeps_the_account() -> None:
     world = populated(World())
     world.erasure().erase(ORDER, plenty)
     populated(world, OTHER, "Ada")
-    before = (world.users.all(), dict(world.credentials.rows), world.jobs.all())
+    before = (world.users.all(), dict(world.credentials.rows), world.jobs.all(), world.webhooks.all())
     world.erasure().erase(ORDER, plenty)
-    assert (world.users.all(), world.credentials.rows, world.jobs.all()) == before
+    assert (world.users.all(), world.credentials.rows, world.jobs.all(), world.webhooks.all()) == before
+
+
+def with_webhooks(world: World, count: int) -> World:
+    for number in range(count):
+        world.webhooks.add(make_webhook(webhook_id=WebhookId(f"00000000-0000-4000-9000-{number:012x}")))
+    return world
 
 
 def running_down(*left_s: float) -> Callable[[], timedelta]:
@@ -141,7 +155,29 @@ def test_every_round_removes_something_however_little_time_it_has() -> None:
     assert (rounds, world.jobs.all()) == (3, [])
 
 
-@pytest.mark.parametrize("store", ["users", "credentials", "jobs"])
+def test_without_the_time_for_one_table_the_next_ones_are_left_to_the_order_anew() -> None:
+    world = with_webhooks(populated(World(), jobs=2 * ERASED_AT_ONCE), 2 * WEBHOOKS_ERASED_AT_ONCE)
+    webhooks = world.webhooks.all()
+    world.erasure().erase(ORDER, timedelta)
+    assert len(world.jobs.all()) == ERASED_AT_ONCE
+    assert world.webhooks.all() == webhooks, "as long as there are jobs to tell of"
+    assert world.erasures.orders == [(ORDER, timedelta())]
+    world.erasure().erase(world.erasures.orders.pop()[0], plenty)
+    assert owners_of_rows(world) == set()
+
+
+def test_rounds_without_time_end_whatever_is_in_how_many_tables() -> None:
+    world = with_webhooks(populated(World(), jobs=2 * ERASED_AT_ONCE + 1), 3 * WEBHOOKS_ERASED_AT_ONCE)
+    rounds = 0
+    world.erasures.send(ORDER)
+    while world.erasures.orders:
+        rounds += 1
+        world.erasure().erase(world.erasures.orders.pop()[0], timedelta)
+    assert owners_of_rows(world) == set()
+    assert rounds == 6, "three pages of jobs, the last with the first of webhooks, of which there are four"
+
+
+@pytest.mark.parametrize("store", ["users", "credentials", "webhooks", "jobs"])
 def test_without_a_store_the_order_comes_back_and_then_does_all_of_it(store: str) -> None:
     world = populated(World())
     fake: Any = getattr(world, store)
@@ -207,7 +243,7 @@ def test_a_sweep_that_has_just_seen_an_erased_job_does_not_bring_it_back() -> No
     world = World()
     world.jobs.add(make_job(due_at=NOON))
     erased_after_a_look(world)
-    assert world.services().sweep.run(plenty).looked_at == 1
+    assert world.sweep().run(plenty).looked_at == 1
     assert world.jobs.all() == []
     assert list(world.queue.messages) == [KEY]
     assert world.execution().execute(KEY, time_left=LONG, whole_time=LONG) is Outcome.GONE
@@ -221,7 +257,7 @@ def test_a_sweep_that_finds_an_erased_job_in_the_index_passes_over_it() -> None:
     seen = {number: world.jobs.due(number, at=NOON, limit=PAGE) for number in range(SHARDS)}
     world.erasure().erase(ORDER, plenty)
     world.jobs.due = lambda shard, **_: seen[shard]  # type: ignore[method-assign]
-    swept = world.services().sweep.run(plenty)
+    swept = world.sweep().run(plenty)
     assert (swept.looked_at, swept.sent) == (1, 0)
     assert world.jobs.all() == []
 

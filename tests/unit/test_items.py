@@ -13,18 +13,19 @@ from chalicelib.adapters.dynamodb.items import (
     to_receipt_item,
 )
 from chalicelib.adapters.dynamodb.keys import EPOCH
-from chalicelib.api.fields import (
+from chalicelib.config import ITEM_MAX_BYTES, ITEM_REST_BYTES
+from chalicelib.domain.jobs import EVENTS_MAX, Act, Claim, Job, JobError, JobId, JobKey, ScheduledRun, submitted
+from chalicelib.domain.operations import ATTEMPTS_MAX
+from chalicelib.domain.receipts import POINTER_MAX_CHARACTERS, KeyedRequest, Receipt, Refusal
+from chalicelib.domain.users import UserId
+from chalicelib.domain.webhook_urls import URL_MAX_CHARACTERS
+from chalicelib.fields import (
     METADATA_MAX,
     METADATA_NAME_MAX_CHARACTERS,
     METADATA_VALUE_MAX_CHARACTERS,
     TAG_MAX_CHARACTERS,
     TAGS_MAX,
 )
-from chalicelib.config import ITEM_MAX_BYTES, ITEM_REST_BYTES
-from chalicelib.domain.jobs import EVENTS_MAX, Act, Claim, Job, JobError, JobId, JobKey, submitted
-from chalicelib.domain.operations import ATTEMPTS_MAX
-from chalicelib.domain.receipts import POINTER_MAX_CHARACTERS, KeyedRequest, Receipt, Refusal
-from chalicelib.domain.users import UserId
 from tests.factories import make_act, make_claim, make_job
 from tests.fakes import NOON
 
@@ -50,6 +51,8 @@ def jobs(draw: st.DrawFn) -> Job:
         due_at=draw(INSTANTS),
         tags=tuple(draw(st.lists(st.text(), max_size=3))),
         metadata_json=draw(st.none() | st.text()),
+        callback_url=draw(st.none() | st.text()),
+        scheduled=draw(st.none() | st.builds(ScheduledRun, schedule_id=st.text(), due_at=INSTANTS)),
     )
     for step in draw(st.lists(st.sampled_from(["claim", "retry", "finish", "fail", "cancel", "again"]), max_size=8)):
         act = draw(ACTS)
@@ -106,6 +109,8 @@ def test_the_fullest_job_leaves_its_data_and_its_result_the_room_they_are_promis
         data_json="",
         tags=(worst * TAG_MAX_CHARACTERS,) * TAGS_MAX,
         metadata_json=msgspec.json.encode(dict.fromkeys(names, "\0" * METADATA_VALUE_MAX_CHARACTERS)).decode(),
+        callback_url="x" * URL_MAX_CHARACTERS,
+        scheduled=ScheduledRun(schedule_id="0" * 36, due_at=far),
     )
     assert job.metadata_json is not None
     assert len(job.metadata_json) > METADATA_MAX * 6 * (

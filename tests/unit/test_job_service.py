@@ -12,8 +12,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job, JobError, JobStatus
 from chalicelib.domain.users import UserId
+from chalicelib.services.acceptance import WantedJob
 from chalicelib.services.jobs import WRITE_TRIES
-from chalicelib.services.submission import WantedJob
 from tests.factories import KEY, OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON
 

@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 
 from chalicelib.account_ports import Erasure
-from chalicelib.adapters import erasure_queue, sqs
+from chalicelib.adapters import delivery_queue, erasure_queue, sqs
 from chalicelib.adapters.sqs import ForeignMessage
+from chalicelib.event_ports import DeliveryMessage
 from tests.aws import PROJECT
-from tests.factories import KEY, OWNER
+from tests.factories import KEY, OWNER, make_delivery
 
 RECORDED: dict[str, str] = json.loads((PROJECT / "tests" / "events" / "messages.json").read_text())
 ORDER = Erasure(user_id=OWNER, username="Ada.Lovelace@example.org")
+DELIVERY = DeliveryMessage(key=make_delivery().key, postponed=3)
 FORMS: list[Any] = [
     pytest.param("job v1", sqs.from_body, KEY, id="job"),
     pytest.param("erasure v1", erasure_queue.from_body, ORDER, id="erasure"),
+    pytest.param("delivery v1", delivery_queue.from_body, DELIVERY, id="delivery"),
 ]
 
 
@@ -32,6 +35,7 @@ def test_what_is_sent_is_what_is_recorded() -> None:
     """Whoever changes what is sent records the new version beside the old one."""
     assert sqs.to_body(KEY) == RECORDED["job v1"]
     assert erasure_queue.to_body(ORDER) == RECORDED["erasure v1"]
+    assert delivery_queue.to_body(DELIVERY) == RECORDED["delivery v1"]
 
 
 @pytest.mark.parametrize(("name", "from_body", "meant"), FORMS)
@@ -85,3 +89,8 @@ def test_neither_queue_takes_the_others_messages() -> None:
         sqs.from_body(RECORDED["erasure v1"])
     with pytest.raises(ForeignMessage):
         erasure_queue.from_body(RECORDED["job v1"])
+    for other in ("job v1", "erasure v1"):
+        with pytest.raises(ForeignMessage):
+            delivery_queue.from_body(RECORDED[other])
+    with pytest.raises(ForeignMessage):
+        erasure_queue.from_body(RECORDED["delivery v1"])

@@ -129,6 +129,16 @@ def test_a_window_has_no_more_intervals_than_it_reaches(window: timedelta) -> No
     assert at <= NOON < at + limit.interval
 
 
+@pytest.mark.parametrize("window", [timedelta(seconds=1), timedelta(minutes=1)])
+def test_a_tally_is_forgotten_when_its_last_permits_have_left_every_window_though_clocks_differ(
+    window: timedelta,
+) -> None:
+    limit = Limit(name="submit", quota=1, window=window)
+    taken = limit.interval_at(NOON)
+    kept = limit.forgotten_at(taken) - limit.begins_at(taken)
+    assert 2 * window + limit.interval <= kept < 2 * window + 2 * limit.interval
+
+
 @pytest.mark.parametrize("begin_s", [0, 3, 9.999])
 def test_a_user_alone_gets_the_whole_quota_at_once_and_again_a_window_and_an_interval_later(begin_s: float) -> None:
     limit = Limit(name="submit", quota=120, window=timedelta(minutes=1))

@@ -18,6 +18,11 @@ from chalicelib.adapters.dynamodb.account_items import (
     to_event_item,
     to_user_item,
 )
+from chalicelib.adapters.dynamodb.delivery_items import (
+    from_delivery_item,
+    from_due_delivery_item,
+    to_delivery_item,
+)
 from chalicelib.adapters.dynamodb.items import (
     from_due_item,
     from_job_item,
@@ -26,10 +31,25 @@ from chalicelib.adapters.dynamodb.items import (
     to_job_item,
     to_receipt_item,
 )
+from chalicelib.adapters.dynamodb.schedule_items import from_due_schedule_item, from_schedule_item, to_schedule_item
+from chalicelib.adapters.dynamodb.webhook_items import from_webhook_item, to_webhook_item
 from chalicelib.domain.credentials import FAMILY_BYTES, SECRET_BYTES, Presented, api_key, refresh_token
 from tests.contract.conftest import AUDIT_RETENTION
 from tests.factories import KEY, OWNER
-from tests.recorded import API_KEY, EVENT, RECEIPT, ROWS, SESSION, TALLY, TOKENS, jobs, users
+from tests.recorded import (
+    API_KEY,
+    EVENT,
+    RECEIPT,
+    ROWS,
+    SESSION,
+    TALLY,
+    TOKENS,
+    deliveries,
+    jobs,
+    schedules,
+    users,
+    webhooks,
+)
 from tests.unit.test_cursors import opened
 from tests.unit.test_tokens import CLAIMS, codec
 
@@ -39,11 +59,14 @@ READ: dict[str, Any] = {
     "job v1, retried": (from_job_item, replace(jobs()["retried"], first_run_at=None)),
     "job v2, retried": (from_job_item, jobs()["retried"]),
     **{f"{name} v1": (from_user_item, user) for name, user in users().items()},
+    **{f"schedule v1, {name}": (from_schedule_item, schedule) for name, schedule in schedules().items()},
     "session v1": (from_credential_item, SESSION),
     "api key v1": (from_credential_item, API_KEY),
     "audit event v1": (from_event_item, EVENT),
     "receipt v1": (from_receipt_item, RECEIPT),
     "tally v1": (from_tally_item, TALLY),
+    **{f"delivery v1, {name}": (from_delivery_item, delivery) for name, delivery in deliveries().items()},
+    **{f"{name} v1": (from_webhook_item, webhook) for name, webhook in webhooks().items()},
 }
 ADDED: dict[str, Any] = {
     "priority": {"N": "5"},
@@ -77,20 +100,45 @@ def test_what_newer_code_adds_within_a_job_is_passed_over() -> None:
     assert from_job_item(fuller) == jobs()["failed"]
 
 
+def test_what_newer_code_adds_within_a_slot_is_passed_over() -> None:
+    row = ROWS["webhook v1"]
+    fuller: dict[str, Any] = {**row, "slot0": {"M": {**row["slot0"]["M"], **ADDED}}}
+    assert from_webhook_item(fuller) == webhooks()["webhook"]
+
+
 def test_an_entry_of_an_index_may_have_more_attributes() -> None:
     entry: dict[str, Any] = {
         name: ROWS["job v1, pending"][name] for name in ("owner_id", "job_id", "due_shard", "due_at_epoch_ms")
     }
     assert from_due_item({**entry, **ADDED}) == from_due_item(entry)
+    schedule = ROWS["schedule v1, by rate"]
+    entry = {name: schedule[name] for name in ("owner_id", "schedule_id", "due_shard", "due_at_epoch_ms")}
+    assert from_due_schedule_item({**entry, **ADDED}) == from_due_schedule_item(entry)
+
+
+def test_what_newer_code_adds_within_a_delivery_is_passed_over() -> None:
+    row = ROWS["delivery v1, failed"]
+    attempts = [{"M": {**attempt["M"], **ADDED}} for attempt in row["attempts"]["L"]]
+    fuller: dict[str, Any] = {**row, "attempts": {"L": attempts}}
+    assert from_delivery_item(fuller) == deliveries()["failed"]
+
+
+def test_an_entry_of_the_index_of_deliveries_may_have_more_attributes() -> None:
+    names = ("owner_id", "place", "due_shard", "due_at_epoch_ms")
+    entry: dict[str, Any] = {name: ROWS["delivery v1, pending"][name] for name in names}
+    assert from_due_delivery_item({**entry, **ADDED}) == from_due_delivery_item(entry)
 
 
 def test_what_is_written_is_what_is_recorded() -> None:
     """Whoever changes what is written records the new version beside the old one."""
     written: dict[str, Any] = {f"job v1, {name}": to_job_item(job) for name, job in jobs().items()}
+    written |= {f"schedule v1, {name}": to_schedule_item(schedule) for name, schedule in schedules().items()}
     written |= {f"{name} v1": to_user_item(user) for name, user in users().items()}
     written |= {"session v1": to_credential_item(SESSION), "api key v1": to_credential_item(API_KEY)}
     written |= {"audit event v1": to_event_item(EVENT, retention=AUDIT_RETENTION)}
     written |= {"receipt v1": to_receipt_item(RECEIPT)}
+    written |= {f"delivery v1, {name}": to_delivery_item(delivery) for name, delivery in deliveries().items()}
+    written |= {f"{name} v1": to_webhook_item(webhook) for name, webhook in webhooks().items()}
     written["job v2, retried"] = written.pop("job v1, retried")
     assert written == {name: row for name, row in ROWS.items() if name not in {"job v1, retried", "tally v1"}}
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.account_ports import CredentialRepository
-from chalicelib.bootstrap import AccountServices
+from chalicelib.account_wiring import AccountServices
 from chalicelib.domain.audit import AuditAction, AuditEvent
 from chalicelib.domain.credentials import FAMILY_BYTES, GRACE, REFRESH_PREFIX, Presented, Scope, Session, refresh_token
 from chalicelib.domain.errors import NotAuthenticated, NotFound

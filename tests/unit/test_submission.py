@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,8 +8,9 @@ import pytest
 from chalicelib.domain.errors import IdempotencyKeyReused, InputTooLarge, InvalidInput, Unavailable
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
 from chalicelib.domain.receipts import KeyedRequest, Refusal, Submitted
+from chalicelib.domain.webhooks import CALLBACKS
+from chalicelib.services.acceptance import DELAY_MAX, WantedJob
 from chalicelib.services.dispatch import dispatch_all
-from chalicelib.services.submission import DELAY_MAX, WantedJob
 from tests.factories import OWNER, World, make_job, make_limits
 from tests.fakes import NOON, InMemoryJobQueue
 
@@ -89,6 +91,62 @@ def submitted(world: World, **options: Any) -> Job:
     return world.services().submissions.submit(OWNER, wanted(**options))
 
 
+REQUEST_WITH_KEY = KeyedRequest(key_digest="called back", fingerprint="work")
+
+SUBMISSIONS: dict[str, Callable[[World, WantedJob], object]] = {
+    "single": lambda world, job: world.services().submissions.submit(OWNER, job),
+    "once": lambda world, job: world.services().submissions.submit_once(OWNER, job, REQUEST_WITH_KEY),
+    "batch": lambda world, job: world.services().submissions.submit_batch(OWNER, [job, wanted(), job], None),
+    "batch once": lambda world, job: world.services().submissions.submit_batch(OWNER, [job], REQUEST_WITH_KEY),
+}
+URL = "https://example.com/my/job"
+
+
+@pytest.mark.parametrize("how", SUBMISSIONS)
+def test_a_job_with_a_callback_url_has_the_webhook_of_callbacks_beforehand(how: str) -> None:
+    world = World()
+    world.jobs.away = True
+    with pytest.raises(Unavailable):
+        SUBMISSIONS[how](world, wanted(callback_url=URL))
+    (made,) = world.webhooks.all_of(OWNER)
+    assert (made.webhook_id, made.owner_id, made.url) == (CALLBACKS, OWNER, "")
+    assert made.secret.startswith("whsec_")
+    world.jobs.away = False
+    SUBMISSIONS[how](world, wanted(callback_url=URL))
+    assert world.jobs.all()
+    assert world.webhooks.all() == [made], "made once"
+
+
+@pytest.mark.parametrize("how", SUBMISSIONS)
+def test_without_a_callback_url_no_webhook_of_callbacks_is_made(how: str) -> None:
+    world = World()
+    SUBMISSIONS[how](world, wanted())
+    assert world.jobs.all()
+    assert world.webhooks.all() == []
+
+
+@pytest.mark.parametrize("how", SUBMISSIONS)
+def test_without_the_store_of_webhooks_no_job_that_calls_back_is_stored_and_others_are(how: str) -> None:
+    world = World()
+    world.webhooks.away = True
+    with pytest.raises(Unavailable):
+        SUBMISSIONS[how](world, wanted(callback_url=URL))
+    assert not world.jobs.all()
+    assert not world.queue.messages
+    SUBMISSIONS[how](world, wanted())
+    assert world.jobs.all()
+
+
+def test_a_job_that_is_refused_makes_no_webhook_of_callbacks() -> None:
+    world = World()
+    refused = wanted(operation="_", callback_url=URL)
+    with pytest.raises(InvalidInput):
+        world.services().submissions.submit(OWNER, refused)
+    world.services().submissions.submit_batch(OWNER, [refused, wanted()], None)
+    assert len(world.jobs.all()) == 1
+    assert world.webhooks.all() == []
+
+
 def test_without_options_the_operation_and_the_settings_decide() -> None:
     job = submitted(World())
     assert (job.max_attempts, job.last_attempt, job.timeout, job.retention) == (
@@ -118,6 +176,8 @@ def test_a_job_may_have_bounds_of_its_own_within_its_operations() -> None:
         ({"delay_s": -1}, "#/delay_s", "delay_s must be from 0 to 31622400, which is 366 days"),
         ({"delay_s": 366 * 86_400 + 1}, "#/delay_s", "delay_s must be from 0 to 31622400"),
         ({"run_at": NOON + DELAY_MAX + timedelta(milliseconds=1)}, "#/run_at", "run_at must be within 366 days"),
+        ({"callback_url": "http://example.com"}, "#/callback_url", "the URL must begin with https://"),
+        ({"callback_url": "https://10.0.0.1/"}, "#/callback_url", "the address is not one of the public internet"),
         ({"run_at": NOON, "delay_s": 0}, "#/run_at", "give delay_s or run_at, not both"),
     ],
 )
@@ -163,6 +223,16 @@ REQUEST = KeyedRequest(key_digest="monday", fingerprint="one body")
 
 def submitted_once(world: World, data_json: bytes = b"[1]", request: KeyedRequest = REQUEST) -> Submitted:
     return world.services().submissions.submit_once(OWNER, wanted(data_json=data_json), request)
+
+
+def test_what_became_of_a_request_is_told_by_its_key_and_by_nothing_else() -> None:
+    world = World()
+    submissions = world.services().submissions
+    assert submissions.repeated(OWNER, REQUEST_WITH_KEY) is None
+    first = submissions.submit_once(OWNER, wanted(), REQUEST_WITH_KEY)
+    assert submissions.repeated(OWNER, REQUEST_WITH_KEY) == replace(first, jobs=(), is_replay=True)
+    with pytest.raises(IdempotencyKeyReused):
+        submissions.repeated(OWNER, replace(REQUEST_WITH_KEY, fingerprint="another"))
 
 
 def test_a_repeated_request_names_the_job_of_the_first_and_sends_nothing() -> None:

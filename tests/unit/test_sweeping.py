@@ -9,7 +9,8 @@ from chalicelib.domain.delivery import shard as shard_of
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import Job, JobId, JobKey
 from chalicelib.ports import DueJob
-from chalicelib.services.sweeping import FAULTS_MAX, PAGE, TIME_FOR_ONE, Sweep, Swept
+from chalicelib.services.due_rows import FAULTS_MAX, PAGE, TIME_FOR_ONE, Swept
+from chalicelib.services.sweeping import Sweep
 from tests.factories import KEY, LEASE, OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON, FixedChance
 
@@ -26,7 +27,7 @@ def world_with(*jobs: Job) -> tuple[World, Sweep]:
     world = World()
     for job in jobs:
         world.jobs.add(job)
-    return world, world.services().sweep
+    return world, world.sweep()
 
 
 def test_a_job_whose_message_was_lost_is_sent_again_and_looked_at_later() -> None:
@@ -253,7 +254,7 @@ def test_shards_take_turns_from_a_random_one_on(fraction: float, first: int) -> 
     world.jobs.due = due  # type: ignore[method-assign]
     for number in range(PAGE + 1):
         world.jobs.add(make_job(key=key_of(number * SHARDS + first), due_at=NOON))
-    world.services().sweep.run(plenty)
+    world.sweep().run(plenty)
     turn = [(first + number) % SHARDS for number in range(SHARDS)]
     assert asked == [*turn, first], "a second page when all have had their first"
 

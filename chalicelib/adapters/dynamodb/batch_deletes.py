@@ -1,10 +1,12 @@
-"""Many rows of one table removed at once."""
+"""Many rows of one table removed at once: by their keys, or all of one owner page by page."""
 
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
+from chalicelib.adapters.dynamodb.items import text
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.users import UserId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 25
 """What one BatchWriteItem takes."""
+
+PAGE_ROWS = 100
+"""Rows that one step removes, at most; of large ones fewer, because a Query reads no more than 1 MB."""
 
 
 def delete_all(client: "DynamoDBClient", table: str, keys: "Sequence[Item]", *, called: str, backoff: Backoff) -> None:
@@ -41,3 +46,28 @@ def delete_all(client: "DynamoDBClient", table: str, keys: "Sequence[Item]", *, 
         else:
             message = f"the {called} table is busy"
             raise Unavailable(message)
+
+
+def delete_page(  # noqa: PLR0913 - a table, and what of it
+    client: "DynamoDBClient", table: str, owner_id: UserId, *, range_key: str, called: str, backoff: Backoff
+) -> bool:
+    """
+    Remove up to `PAGE_ROWS` rows of an owner from a table whose key is ``owner_id`` and ``range_key``.
+
+    Returns:
+        Whether there may be more.
+
+    Raises:
+        Unavailable: As `delete_all` does.
+    """
+    with unavailable_when_away(f"the {called} table"):
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression="owner_id = :owner_id",
+            ExpressionAttributeValues={":owner_id": text(owner_id)},
+            ProjectionExpression=f"owner_id, {range_key}",
+            ConsistentRead=True,
+            Limit=PAGE_ROWS,
+        )
+    delete_all(client, table, answer["Items"], called=called, backoff=backoff)
+    return "LastEvaluatedKey" in answer

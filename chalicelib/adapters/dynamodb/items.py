@@ -33,6 +33,7 @@ from chalicelib.domain.jobs import (
     JobId,
     JobKey,
     JobStatus,
+    ScheduledRun,
     Transition,
 )
 from chalicelib.domain.rate_limits import Tally
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.keys import Item
 
 MILLISECOND = timedelta(milliseconds=1)
+
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a row gives rise to that was edited by hand or written by another version."""
 
 
 def number(value: int) -> "AttributeValueTypeDef":
@@ -135,6 +139,11 @@ def to_job_item(job: Job) -> "Item":
         item["tags"] = {"L": [text(tag) for tag in job.tags]}
     if job.metadata_json is not None:
         item["metadata"] = text(job.metadata_json)
+    if job.callback_url is not None:
+        item["callback_url"] = text(job.callback_url)
+    if job.scheduled is not None:
+        item["schedule_id"] = text(job.scheduled.schedule_id)
+        item["scheduled_for_epoch_ms"] = epoch_ms(job.scheduled.due_at)
     return item
 
 
@@ -167,7 +176,15 @@ def from_job_item(item: "Mapping[str, AttributeValueTypeDef]") -> Job:
         events=_events(item["events"]["L"], attempt),
         tags=tuple(tag["S"] for tag in item["tags"]["L"]) if "tags" in item else (),
         metadata_json=item["metadata"]["S"] if "metadata" in item else None,
+        callback_url=item["callback_url"]["S"] if "callback_url" in item else None,
+        scheduled=_scheduled(item),
     )
+
+
+def _scheduled(item: "Mapping[str, AttributeValueTypeDef]") -> ScheduledRun | None:
+    if "schedule_id" not in item:
+        return None
+    return ScheduledRun(schedule_id=item["schedule_id"]["S"], due_at=instant(item["scheduled_for_epoch_ms"]))
 
 
 def from_due_item(item: "Mapping[str, AttributeValueTypeDef]") -> DueJob:

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.dynamodb.batch_deletes import delete_all
-from chalicelib.adapters.dynamodb.items import text
+from chalicelib.adapters.dynamodb.batch_deletes import delete_page
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.domain.users import UserId
 
@@ -13,13 +11,10 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PAGE_ROWS = 100
-"""Rows that one step removes, at most; of large ones fewer, because a Query reads no more than 1 MB."""
-
 
 class DynamoDBJobEraser:
     """
-    Removes jobs, final or not, expired or not; see `chalicelib.account_ports.JobEraser`.
+    Removes jobs, final or not, expired or not; see `chalicelib.account_ports.RowEraser`.
 
     The deletes have no condition: they need none. No transition makes a row, so what an attempt or a sweep still writes
     to a job that is gone is refused.
@@ -31,16 +26,7 @@ class DynamoDBJobEraser:
         self._backoff = backoff
 
     def erase_some(self, owner_id: UserId) -> bool:
-        """Remove up to `PAGE_ROWS` jobs of an owner; return whether there may be more."""
-        client = self._client()
-        with unavailable_when_away("the jobs table"):
-            answer = client.query(
-                TableName=self._table,
-                KeyConditionExpression="owner_id = :owner_id",
-                ExpressionAttributeValues={":owner_id": text(owner_id)},
-                ProjectionExpression="owner_id, job_id",
-                ConsistentRead=True,
-                Limit=PAGE_ROWS,
-            )
-        delete_all(client, self._table, answer["Items"], called="jobs", backoff=self._backoff)
-        return "LastEvaluatedKey" in answer
+        """Remove up to `batch_deletes.PAGE_ROWS` jobs of an owner; return whether there may be more."""
+        return delete_page(
+            self._client(), self._table, owner_id, range_key="job_id", called="jobs", backoff=self._backoff
+        )

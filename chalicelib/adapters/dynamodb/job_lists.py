@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.dynamodb.items import from_job_item, text
+from chalicelib.adapters.dynamodb.items import UNREADABLE, from_job_item, text
 from chalicelib.adapters.dynamodb.keys import INDEXED_STATUSES, OWNER_STATUS_INDEX, job_key, owner_status
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_filters import IdRange, JobFilter
@@ -44,9 +44,6 @@ BATCH_TRIES = 3
 
 READ_MAX_BYTES = 1024 * 1024
 """After this much a page reads on no more, so it has 2 MB at most. Lambda can answer with 6, escapes included."""
-
-UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What a row gives rise to that was edited by hand or written by another version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
+from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
 from chalicelib.adapters.dynamodb.items import (
     duration_ms,
@@ -117,21 +118,16 @@ class DynamoDBJobRepository:
     def advance(self, seen: Job, to: Job) -> None:
         """Write what a transition has made of ``seen``, or raise `ConcurrentUpdate`. Sends only what has changed."""
         client = self._client()
-        before, after = to_job_item(seen), to_job_item(to)
-        changed = {name: value for name, value in after.items() if before.get(name) != value}
-        removed = before.keys() - after.keys()
-        update = "SET " + ", ".join(f"#{name} = :{name}" for name in changed)
-        if removed:
-            update += " REMOVE " + ", ".join(f"#{name}" for name in sorted(removed))
+        made = change(to_job_item(seen), to_job_item(to))
         try:
             with conditional_write("jobs"):
                 client.update_item(
                     TableName=self._table,
                     Key=job_key(to.key),
-                    UpdateExpression=update,
+                    UpdateExpression=made.update,
                     ConditionExpression=IS_UNCHANGED,
-                    ExpressionAttributeNames=_names_in(update, IS_UNCHANGED),
-                    ExpressionAttributeValues=_as_seen(seen) | {f":{name}": value for name, value in changed.items()},
+                    ExpressionAttributeNames={**made.names, **_names_in(IS_UNCHANGED)},
+                    ExpressionAttributeValues=_as_seen(seen) | made.values,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except ConditionRefused as refused:

@@ -12,8 +12,13 @@ from chalicelib.domain.audit import EventId
 from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.jobs import JobKey, JobStatus
 from chalicelib.domain.rate_limits import Limit
+from chalicelib.domain.schedules import ScheduleKey
 from chalicelib.domain.users import UserId, username_key
+from chalicelib.domain.webhook_deliveries import DeliveryId, DeliveryKey
+from chalicelib.domain.webhooks import WebhookId
+from chalicelib.event_ports import DueDelivery
 from chalicelib.ports import DueJob
+from chalicelib.schedule_ports import DueSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +48,11 @@ def event_key(subject: str, event_id: EventId) -> "Item":
 def job_key(key: JobKey) -> "Item":
     """Key of a job: its owner, then its id."""
     return {"owner_id": {"S": key.owner_id}, "job_id": {"S": key.job_id}}
+
+
+def schedule_key(key: ScheduleKey) -> "Item":
+    """Key of a schedule: its owner, then its id."""
+    return {"owner_id": {"S": key.owner_id}, "schedule_id": {"S": key.schedule_id}}
 
 
 def limit_key(holder: str, limit: Limit) -> "Item":
@@ -75,8 +85,38 @@ def parsed_receipt_key(item: "Mapping[str, AttributeValueTypeDef]") -> tuple[Use
     return UserId(user_id), key_digest
 
 
+def delivery_key(key: DeliveryKey) -> "Item":
+    """Key of a delivery: its owner, then its webhook and its id, so that those of a webhook sort by time."""
+    return {"owner_id": {"S": key.owner_id}, "place": {"S": delivery_place(key.webhook_id, key.delivery_id)}}
+
+
+def delivery_place(webhook_id: WebhookId, delivery_id: DeliveryId) -> str:
+    """Return the place of a delivery among its owner's."""
+    return f"{webhook_id}#{delivery_id}"
+
+
+def parsed_delivery_key(item: "Mapping[str, AttributeValueTypeDef]") -> DeliveryKey:
+    """Return which delivery an item is."""
+    webhook_id, _, delivery_id = item["place"]["S"].partition("#")
+    return DeliveryKey(
+        owner_id=UserId(item["owner_id"]["S"]),
+        webhook_id=WebhookId(webhook_id),
+        delivery_id=DeliveryId(delivery_id),
+    )
+
+
+def webhook_key(owner_id: UserId, webhook_id: WebhookId) -> "Item":
+    """Key of a webhook: its owner, then its id."""
+    return {"owner_id": {"S": owner_id}, "webhook_id": {"S": webhook_id}}
+
+
+def slot_name(number: int) -> str:
+    """Return the name of the attribute that holds a slot of a webhook."""
+    return f"slot{number}"
+
+
 DUE_INDEX = "due"
-"""Index of the jobs table: every job that is not final, by when the sweep looks at it, and the dead ones."""
+"""Index of the jobs and of the deliveries table: all that is not final, by when the sweep looks; and the dead jobs."""
 
 DEAD_SHARD = "dead"
 """Partition of the index that holds dead jobs, by when they died."""
@@ -91,6 +131,22 @@ def due_key(due: DueJob, shard: str) -> "Item":
     """Key of one entry of the index."""
     at_ms = (due.due_at - EPOCH) // timedelta(milliseconds=1)
     return job_key(due.key) | {"due_shard": {"S": shard}, "due_at_epoch_ms": {"N": str(at_ms)}}
+
+
+SCHEDULES_DUE_INDEX = "due"
+"""Index of the schedules table: every schedule that is not paused and has a next due time, by that."""
+
+
+def due_schedule_key(due: DueSchedule, shard: str) -> "Item":
+    """Key of one entry of the index of due schedules."""
+    at_ms = (due.due_at - EPOCH) // timedelta(milliseconds=1)
+    return schedule_key(due.key) | {"due_shard": {"S": shard}, "due_at_epoch_ms": {"N": str(at_ms)}}
+
+
+def due_delivery_key(due: DueDelivery, shard: str) -> "Item":
+    """Key of one entry of the index of due deliveries."""
+    at_ms = (due.due_at - EPOCH) // timedelta(milliseconds=1)
+    return delivery_key(due.key) | {"due_shard": {"S": shard}, "due_at_epoch_ms": {"N": str(at_ms)}}
 
 
 OWNER_STATUS_INDEX = "owner_status"

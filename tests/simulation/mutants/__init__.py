@@ -6,12 +6,24 @@ before the product is imported, in a process of its own.
 """
 
 from tests.simulation.mutants.calling import CALLING
+from tests.simulation.mutants.delivering import DELIVERING_TO_WEBHOOKS
+from tests.simulation.mutants.firing import FIRING_SCHEDULES
 from tests.simulation.mutants.mutant import Mutant
 from tests.simulation.mutants.repeating import REPEATING
 from tests.simulation.mutants.rescuing import RESCUING
 from tests.simulation.mutants.rules import RULES
 from tests.simulation.mutants.running import RUNNING
+from tests.simulation.mutants.telling import TELLING
 
 __all__ = ["MUTANTS", "Mutant"]
 
-MUTANTS = (*RULES, *RUNNING, *RESCUING, *CALLING, *REPEATING)
+MUTANTS = (
+    *RULES,
+    *RUNNING,
+    *RESCUING,
+    *CALLING,
+    *REPEATING,
+    *TELLING,
+    *DELIVERING_TO_WEBHOOKS,
+    *FIRING_SCHEDULES,
+)

@@ -1,6 +1,6 @@
 """Mistakes in the calls of the API."""
 
-from tests.simulation.mutants.mutant import JOB_CALLS, STORE, SUBMITTING, Mutant
+from tests.simulation.mutants.mutant import ACCEPTANCE, JOB_CALLS, STORE, SUBMITTING, Mutant
 
 CALLING = (
     # Calls of the API.
@@ -21,7 +21,7 @@ CALLING = (
     Mutant(
         "submitted without look",
         "the sweep never looks at a new job",
-        SUBMITTING,
+        ACCEPTANCE,
         "            due_at=first_look(run_at, at=act.at, resend_after=self._limits.resend_after),\n",
         "            due_at=None,  # type: ignore\n",
     ),

@@ -1,6 +1,6 @@
 """Mistakes in what brings a job on: the sweep, its messages and dead letters."""
 
-from tests.simulation.mutants.mutant import DEAD_LETTERS, DELIVERY, DISPATCH, JOBS, SWEEPING, Mutant
+from tests.simulation.mutants.mutant import DEAD_LETTERS, DELIVERY, DISPATCH, DUE_ROWS, JOBS, SWEEPING, Mutant
 from tests.simulation.plan import PROMPT
 
 RESCUING = (
@@ -22,9 +22,9 @@ RESCUING = (
     Mutant(
         "one shard swept",
         "the sweep looks at the first shard only",
-        SWEEPING,
-        "deque(((first + turn) % SHARDS, None) for turn in range(SHARDS))",
-        "deque([(0, None)])",
+        DUE_ROWS,
+        "((first + turn) % self.shards, None) for turn in range(self.shards)\n",
+        "[(0, None)]\n",
     ),
     Mutant(
         "put off without sending",

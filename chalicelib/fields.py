@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from chalicelib.domain.jobs import JOB_ID_PATTERN, JobStatus
+from chalicelib.domain.webhook_urls import URL_MAX_CHARACTERS
 
 
 def described(description: str = "", *examples: object, **rules: object) -> msgspec.Meta:
@@ -66,6 +67,17 @@ MetadataGiven = Annotated[
     Mapping[str, str],
     described("The metadata it was submitted with.", {"order": "1742"}),
 ]
+EXAMPLE_URL = "https://example.com/hooks/jobs"
+CallbackUrl = Annotated[
+    str,
+    described(
+        "Where the job's end is told, as webhooks are: https, port 443, and a public host.",
+        EXAMPLE_URL,
+        format="uri",
+        maxLength=URL_MAX_CHARACTERS,
+    ),
+]
+CallbackUrlGiven = Annotated[str | None, described("The callback_url it was submitted with.", EXAMPLE_URL)]
 NULL = msgspec.Raw(b"null")
 
 

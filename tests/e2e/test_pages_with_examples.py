@@ -1,8 +1,10 @@
-"""``docs/api.md`` is true: its commands are run in order, and each answer must be the one that stands below it."""
+"""Pages are true: their commands are run in order, and each answer must be the one that stands below it."""
 
 import doctest
 import re
 from pathlib import Path
+
+import pytest
 
 from tests.aws import PROJECT
 from tests.e2e.conftest import shell
@@ -11,10 +13,11 @@ BLOCK = re.compile(r"^```(bash|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 MARK = "---- example"
 
 
-def test_the_examples_of_the_api_page_give_what_it_says(api: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "least"), [("api", 11), ("webhooks", 10), ("schedules", 6)])
+def test_the_examples_of_a_page_give_what_it_says(page: str, least: int, api: str, tmp_path: Path) -> None:
     script: list[str] = []
     expected: list[tuple[str, str]] = []
-    for kind, content in BLOCK.findall((PROJECT / "docs" / "api.md").read_text()):
+    for kind, content in BLOCK.findall((PROJECT / "docs" / f"{page}.md").read_text()):
         if kind == "bash":
             script.append(content)
             continue
@@ -22,7 +25,7 @@ def test_the_examples_of_the_api_page_give_what_it_says(api: str, tmp_path: Path
             command, _, answer = example.partition("\n")
             script += [f"echo; echo '{MARK}'", command]
             expected.append((command, answer))
-    assert len(expected) > 10
+    assert len(expected) >= least
 
     answers = shell("\n".join(script), api, tmp_path).split(f"\n{MARK}\n")[1:]
     checker = doctest.OutputChecker()
