@@ -1,7 +1,7 @@
 """Schedules of one owner: made, listed, changed, paused and resumed, deleted. Nothing fires here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, InvalidInput, NotFound
@@ -284,12 +284,4 @@ class ScheduleService:
         """Return a wanted job with its data and tags as they are stored, if one that was made now would be accepted."""
         key = JobKey(owner_id=owner_id, job_id=JobId(""))
         job = self._acceptance.job(key, wanted, Act(token="", at=at, worker=""))
-        return WantedJob(
-            operation=wanted.operation,
-            data_json=job.data_json.encode(),
-            max_attempts=wanted.max_attempts,
-            timeout_s=wanted.timeout_s,
-            retention_days=wanted.retention_days,
-            tags=job.tags,
-            metadata_json=wanted.metadata_json,
-        )
+        return replace(wanted, data_json=job.data_json.encode(), tags=job.tags)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.dynamodb.batch_deletes import PAGE_ROWS
 from chalicelib.adapters.dynamodb.keys import schedule_key
 from chalicelib.adapters.dynamodb.schedule_items import to_schedule_item
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
@@ -251,7 +252,8 @@ def test_a_fired_schedule_is_due_at_its_next_time(ports: Ports) -> None:
 
 
 def test_all_schedules_of_an_owner_are_erased_step_by_step(ports: Ports) -> None:
-    added(ports, *(make_schedule(key=key_of(number)) for number in range(60)), make_schedule(key=key_of(99, OTHER)))
+    own = (make_schedule(key=key_of(number)) for number in range(2 * PAGE_ROWS + 1))
+    added(ports, *own, make_schedule(key=key_of(99, OTHER)))
     steps = 0
     while ports.schedules.erase_some(OWNER):
         steps += 1

@@ -10,10 +10,10 @@ from chalicelib.adapters.dynamodb.batch_deletes import delete_page
 from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
 from chalicelib.adapters.dynamodb.delivery_items import from_delivery_item, from_due_delivery_item, to_delivery_item
+from chalicelib.adapters.dynamodb.due_index import due_items
 from chalicelib.adapters.dynamodb.items import UNREADABLE, epoch_ms, text
 from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MAX, EVALUATED_MIN
 from chalicelib.adapters.dynamodb.keys import (
-    DUE_INDEX,
     delivery_key,
     delivery_place,
     due_delivery_key,
@@ -102,21 +102,10 @@ class DynamoDBDeliveryRepository:
 
     def due(self, shard: int, *, at: datetime, limit: int, after: DueDelivery | None = None) -> Sequence[DueDelivery]:
         """Return a page of one shard's due deliveries."""
-        client = self._client()
-        query: QueryInputTypeDef = {
-            "TableName": self._table,
-            "IndexName": DUE_INDEX,
-            "KeyConditionExpression": "due_shard = :shard AND due_at_epoch_ms <= :at",
-            "ExpressionAttributeValues": {":shard": text(shard_value(shard)), ":at": epoch_ms(at)},
-            # No index can be read consistently; what it shows is only where to look.
-            "ConsistentRead": False,
-            "Limit": limit,
-        }
-        if after is not None:
-            query["ExclusiveStartKey"] = due_delivery_key(after, shard_value(shard))
-        with unavailable_when_away("the deliveries table"):
-            answer = client.query(**query)
-        return [from_due_delivery_item(item) for item in answer["Items"]]
+        place = shard_value(shard)
+        key = None if after is None else due_delivery_key(after, place)
+        found = due_items(self._client(), self._table, place, at=at, limit=limit, after=key, called="deliveries")
+        return [from_due_delivery_item(item) for item in found]
 
     def look_again(self, seen: DueDelivery, *, at: datetime) -> None:
         """Put the sweep's next look off."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
+from chalicelib.adapters.dynamodb.due_index import due_items
 from chalicelib.adapters.dynamodb.items import (
     duration_ms,
     epoch_ms,
@@ -17,14 +18,13 @@ from chalicelib.adapters.dynamodb.items import (
     text,
     to_job_item,
 )
-from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, DUE_INDEX, EPOCH, due_key, job_key, shard_value
+from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, EPOCH, due_key, job_key, shard_value
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.jobs import DUE_TOLERANCE, Claim, Job, JobEvent, JobKey, JobStatus, Transition
 from chalicelib.ports import DueJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
     from chalicelib.adapters.dynamodb.keys import Item
 
@@ -181,21 +181,9 @@ class DynamoDBJobRepository:
             return
 
     def _indexed(self, shard: str, at: datetime, limit: int, after: DueJob | None) -> Sequence[DueJob]:
-        client = self._client()
-        query: QueryInputTypeDef = {
-            "TableName": self._table,
-            "IndexName": DUE_INDEX,
-            "KeyConditionExpression": "due_shard = :shard AND due_at_epoch_ms <= :at",
-            "ExpressionAttributeValues": {":shard": text(shard), ":at": epoch_ms(at)},
-            # No index can be read consistently; what it shows is only where to look.
-            "ConsistentRead": False,
-            "Limit": limit,
-        }
-        if after is not None:
-            query["ExclusiveStartKey"] = due_key(after, shard)
-        with unavailable_when_away("the jobs table"):
-            answer = client.query(**query)
-        return [from_due_item(item) for item in answer["Items"]]
+        key = None if after is None else due_key(after, shard)
+        found = due_items(self._client(), self._table, shard, at=at, limit=limit, after=key, called="jobs")
+        return [from_due_item(item) for item in found]
 
 
 def _as_seen(seen: Job) -> "Item":

@@ -133,10 +133,6 @@ def due_key(due: DueJob, shard: str) -> "Item":
     return job_key(due.key) | {"due_shard": {"S": shard}, "due_at_epoch_ms": {"N": str(at_ms)}}
 
 
-SCHEDULES_DUE_INDEX = "due"
-"""Index of the schedules table: every schedule that is not paused and has a next due time, by that."""
-
-
 def due_schedule_key(due: DueSchedule, shard: str) -> "Item":
     """Key of one entry of the index of due schedules."""
     at_ms = (due.due_at - EPOCH) // timedelta(milliseconds=1)

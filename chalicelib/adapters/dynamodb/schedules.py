@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, TypedDict
 import msgspec
 
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.dynamodb.batch_deletes import delete_all
+from chalicelib.adapters.dynamodb.batch_deletes import delete_page
 from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
-from chalicelib.adapters.dynamodb.items import UNREADABLE, epoch_ms, text, to_job_item
+from chalicelib.adapters.dynamodb.due_index import due_items
+from chalicelib.adapters.dynamodb.items import UNREADABLE, text, to_job_item
 from chalicelib.adapters.dynamodb.jobs import IS_NEW
-from chalicelib.adapters.dynamodb.keys import SCHEDULES_DUE_INDEX, due_schedule_key, schedule_key, shard_value
+from chalicelib.adapters.dynamodb.keys import due_schedule_key, schedule_key, shard_value
 from chalicelib.adapters.dynamodb.schedule_items import (
     from_due_schedule_item,
     from_schedule_item,
@@ -42,9 +43,6 @@ IS_NEW_SCHEDULE = "attribute_not_exists(schedule_id)"
 
 IS_UNCHANGED = "#token = :was_token"
 """`Schedule.is_unchanged_since`. Each change gives the row a new token; false also when there is no such item."""
-
-ERASED_ROWS = 25
-"""Rows that one step removes, at most."""
 
 
 class _Update(TypedDict):
@@ -148,30 +146,16 @@ class DynamoDBScheduleRepository:
 
     def due(self, shard: int, *, at: datetime, limit: int, after: DueSchedule | None = None) -> Sequence[DueSchedule]:
         """Return a page of one shard's due schedules."""
-        client = self._client()
-        query: QueryInputTypeDef = {
-            "TableName": self._table,
-            "IndexName": SCHEDULES_DUE_INDEX,
-            "KeyConditionExpression": "due_shard = :shard AND due_at_epoch_ms <= :at",
-            "ExpressionAttributeValues": {":shard": text(shard_value(shard)), ":at": epoch_ms(at)},
-            # No index can be read consistently; what it shows is only where to look.
-            "ConsistentRead": False,
-            "Limit": limit,
-        }
-        if after is not None:
-            query["ExclusiveStartKey"] = due_schedule_key(after, shard_value(shard))
-        with unavailable_when_away("the schedules table"):
-            answer = client.query(**query)
-        return [from_due_schedule_item(item) for item in answer["Items"]]
+        place = shard_value(shard)
+        key = None if after is None else due_schedule_key(after, place)
+        found = due_items(self._client(), self._table, place, at=at, limit=limit, after=key, called="schedules")
+        return [from_due_schedule_item(item) for item in found]
 
     def erase_some(self, owner_id: UserId) -> bool:
-        """Remove up to `ERASED_ROWS` schedules of an owner; return whether there may be more."""
-        client = self._client()
-        query = self._of_owner(owner_id) | {"ProjectionExpression": "owner_id, schedule_id", "Limit": ERASED_ROWS}
-        with unavailable_when_away("the schedules table"):
-            answer = client.query(**query)
-        delete_all(client, self._table, answer["Items"], called="schedules", backoff=self._backoff)
-        return "LastEvaluatedKey" in answer
+        """Remove up to `batch_deletes.PAGE_ROWS` schedules of an owner; return whether there may be more."""
+        return delete_page(
+            self._client(), self._table, owner_id, range_key="schedule_id", called="schedules", backoff=self._backoff
+        )
 
     def _of_owner(self, owner_id: UserId) -> "QueryInputTypeDef":
         return {
