@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from chalicelib.domain.delivery import RESEND_AFTER_MAX, look_at_expired, look_at_waiting
 from chalicelib.domain.delivery_waits import postponed_within
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.webhook_deliveries import FIRST_LOOK, SHARDS
 from chalicelib.event_ports import DeliveryMessage, DeliveryQueue, DeliveryRepository, DueDelivery
 from chalicelib.ports import Clock, Randomness
@@ -44,7 +43,8 @@ class DeliverySweep:
             called="delivery",
             shards=SHARDS,
             page=lambda shard, last: self._deliveries.due(shard, at=at, limit=PAGE, after=last),
-            look=self._looked_at,
+            look=self._look_at,
+            put_off=lambda due: self._deliveries.look_again(due, at=self._clock.now() + RESEND_AFTER_MAX),
             log_fields=lambda due: log_fields(due.key),
         )
         swept = rows.sweep(time_left, self._randomness)
@@ -52,22 +52,6 @@ class DeliverySweep:
             logging.INFO if swept.is_complete else logging.WARNING, "sweep of deliveries done", extra=asdict(swept)
         )
         return swept
-
-    def _looked_at(self, due: DueDelivery) -> bool:
-        try:
-            return self._look_at(due)
-        except Unavailable:
-            raise
-        except Exception:
-            # A row that cannot be read is no reason to stop, nor to stumble over it every minute.
-            logger.exception("delivery cannot be swept", extra=log_fields(due.key))
-        try:
-            self._deliveries.look_again(due, at=self._clock.now() + RESEND_AFTER_MAX)
-        except Unavailable:
-            raise
-        except Exception:
-            logger.exception("delivery cannot be put off", extra=log_fields(due.key))
-        return False
 
     def _look_at(self, due: DueDelivery) -> bool:
         """

@@ -39,14 +39,16 @@ class DueRows(Generic[Due]):
     The rows of one table that are due, as its index shows them.
 
     ``page`` returns at most `PAGE` of a shard, the longest due first, after the last of another page if that is given;
-    fewer are the last. ``look`` does what is to be done about one and tells whether something was sent; both may raise
-    `Unavailable`. ``called`` is what a row is, in the log, and ``log_fields`` which one.
+    fewer are the last. ``look`` does what is to be done about one and tells whether something was sent. ``put_off``,
+    where there is one, has a row that cannot be looked at be due later. All three may raise `Unavailable`. In the log,
+    ``called`` is what a row is, and ``log_fields`` say which one.
     """
 
     called: str
     shards: int
     page: Callable[[int, Due | None], Sequence[Due]]
     look: Callable[[Due], bool]
+    put_off: Callable[[Due], None] | None = None
     log_fields: Callable[[Due], Mapping[str, str]]
 
     def sweep(self, time_left: Callable[[], timedelta], randomness: Randomness) -> Swept:
@@ -54,7 +56,7 @@ class DueRows(Generic[Due]):
         Look at every due row, while there is time.
 
         The shards take turns, a page each; a random one begins, so that none is always the last when there is more to
-        do than time. A row that cannot be looked at keeps no other waiting: it stays due.
+        do than time. A row that cannot be looked at keeps no other waiting: it is put off, or stays due.
         """
         first = int(randomness.fraction() * self.shards)
         turns: deque[tuple[int, Due | None]] = deque(
@@ -78,7 +80,7 @@ class DueRows(Generic[Due]):
                     return Swept(looked_at=looked_at, sent=sent, is_complete=False)
                 looked_at += 1
                 try:
-                    sent += self.look(due)
+                    sent += self._looked_at(due)
                     faults = 0
                 except Unavailable:
                     logger.exception("%s cannot be swept now", self.called, extra=self.log_fields(due))
@@ -87,3 +89,20 @@ class DueRows(Generic[Due]):
             if len(page) == PAGE:
                 turns.append((shard, page[-1]))
         return Swept(looked_at=looked_at, sent=sent, is_complete=not skipped)
+
+    def _looked_at(self, due: Due) -> bool:
+        try:
+            return self.look(due)
+        except Unavailable:
+            raise
+        except Exception:
+            # A row that cannot be read is no reason to stop, nor to stumble over it every minute.
+            logger.exception("%s cannot be swept", self.called, extra=self.log_fields(due))
+        try:
+            if self.put_off is not None:
+                self.put_off(due)
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception("row cannot be put off", extra={"rows": self.called, **self.log_fields(due)})
+        return False

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from chalicelib.domain.errors import ConcurrentUpdate, InvalidInput, RequestRefused, Unavailable
+from chalicelib.domain.errors import ConcurrentUpdate, InvalidInput, RequestRefused
 from chalicelib.domain.jobs import Act, JobError, JobId, JobKey, ScheduledRun
 from chalicelib.domain.schedules import SHARDS, Schedule, Timing
 from chalicelib.domain.stable_ids import stable_id
@@ -67,22 +67,12 @@ class Firing:
             called="schedule",
             shards=SHARDS,
             page=lambda shard, last: self._schedules.due(shard, at=at, limit=PAGE, after=last),
-            look=lambda due: self._looked_at(due, time_left),
+            look=lambda due: self._look_at(due, time_left),
             log_fields=_log_fields,
         )
         swept = rows.sweep(time_left, self._randomness)
         logger.log(logging.INFO if swept.is_complete else logging.WARNING, "schedules fired", extra=asdict(swept))
         return swept
-
-    def _looked_at(self, due: DueSchedule, time_left: Callable[[], timedelta]) -> bool:
-        try:
-            return self._look_at(due, time_left)
-        except Unavailable:
-            raise
-        except Exception:
-            # A row that cannot be read is no reason to stop.
-            logger.exception("schedule cannot be fired", extra=_log_fields(due))
-            return False
 
     def _look_at(self, due: DueSchedule, time_left: Callable[[], timedelta]) -> bool:
         """Make up a schedule's due times, the oldest first; tell whether there was a job for any."""

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from chalicelib.domain.delivery import RESEND_AFTER_MAX, SHARDS, look
-from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobLimits
 from chalicelib.ports import Clock, DueJob, JobQueue, JobRepository, Randomness
 from chalicelib.services.due_rows import PAGE, DueRows, Swept
@@ -44,28 +43,13 @@ class Sweep:
             called="job",
             shards=SHARDS,
             page=lambda shard, last: self._jobs.due(shard, at=at, limit=PAGE, after=last),
-            look=self._looked_at,
+            look=self._look_at,
+            put_off=lambda due: self._jobs.look_again(due, at=self._clock.now() + RESEND_AFTER_MAX),
             log_fields=_log_fields,
         )
         swept = rows.sweep(time_left, self._randomness)
         logger.log(logging.INFO if swept.is_complete else logging.WARNING, "sweep done", extra=asdict(swept))
         return swept
-
-    def _looked_at(self, due: DueJob) -> bool:
-        try:
-            return self._look_at(due)
-        except Unavailable:
-            raise
-        except Exception:
-            # A row that cannot be read is no reason to stop, nor to stumble over it every minute.
-            logger.exception("job cannot be swept", extra=_log_fields(due))
-        try:
-            self._jobs.look_again(due, at=self._clock.now() + RESEND_AFTER_MAX)
-        except Unavailable:
-            raise
-        except Exception:
-            logger.exception("job cannot be put off", extra=_log_fields(due))
-        return False
 
     def _look_at(self, due: DueJob) -> bool:
         """

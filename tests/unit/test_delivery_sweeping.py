@@ -128,7 +128,7 @@ def test_a_row_that_cannot_even_be_put_off_keeps_no_other_waiting(caplog: pytest
     world.deliveries.look_again = look_again  # type: ignore[method-assign]
     assert sweep.run(plenty) == Swept(looked_at=2, sent=1, is_complete=True)
     errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert errors == ["delivery cannot be swept", "delivery cannot be put off"]
+    assert errors == ["delivery cannot be swept", "row cannot be put off"]
 
 
 @pytest.mark.parametrize("is_broken", [True, False])

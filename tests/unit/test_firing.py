@@ -268,7 +268,7 @@ def test_a_row_that_cannot_be_read_keeps_no_other_from_firing(caplog: pytest.Log
     assert firing.run(plenty) == Swept(looked_at=2, sent=1, is_complete=True)
     assert [job.key for job in world.jobs.all()] == [job_key(NOON, other.key)]
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
-    assert record.message == "schedule cannot be fired"
+    assert record.message == "schedule cannot be swept"
     assert record.__dict__["schedule_id"] == SCHEDULE_KEY.schedule_id
 
 

@@ -194,7 +194,7 @@ def test_a_row_that_cannot_even_be_put_off_keeps_no_other_job_waiting(caplog: py
     assert sweep.run(plenty) == Swept(looked_at=2, sent=1, is_complete=True)
     assert list(world.queue.messages) == [second]
     errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert errors == ["job cannot be swept", "job cannot be put off"]
+    assert errors == ["job cannot be swept", "row cannot be put off"]
 
 
 @pytest.mark.parametrize("fault", [KeyError("status"), None])

@@ -15,7 +15,7 @@ RESCUING = (
     Mutant(
         "one bad row stops the sweep",
         "a row that cannot be read keeps those behind it from being looked at",
-        SWEEPING,
+        DUE_ROWS,
         "        except Exception:\n            # A row",
         "        except ZeroDivisionError:\n            # A row",
     ),
