@@ -5,8 +5,9 @@ Knows nothing of HTTP or jobs.
 """
 
 import re
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import TypeVar, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -55,7 +56,7 @@ def decoded(body: bytes, form: type[T], *, root: str = "#") -> T:
     except msgspec.ValidationError as wrong:
         detail, pointer = described(wrong, root=root, fields=fields_of(form))
         pointer += _step_into_mapping(wrong, body, form)
-        raise InvalidInput(detail, pointer=pointer) from wrong
+        raise InvalidInput(_unlisted(wrong, form) or detail, pointer=pointer) from wrong
     except RecursionError as deep:
         detail = "the body is nested too deeply"
         raise MalformedBody(detail) from deep
@@ -181,3 +182,24 @@ def _step_into_mapping(wrong: msgspec.ValidationError, body: bytes, form: type) 
     mappings = {field.encode_name: field.type for field in msgspec.structs.fields(form)}
     key = refused_key(body, within[1], mappings[within[1]])
     return "" if key is None else f"/{pointer_step(key)}"
+
+
+def _unlisted(wrong: msgspec.ValidationError, form: type) -> str:
+    """Return what there is instead of a value that is not in a field's enumeration of texts; nothing otherwise."""
+    found = re.fullmatch(r"Invalid enum value (.*) - at `\$\.(\w+)(?:\[\d+\])?`", str(wrong), re.DOTALL)
+    if found is None or not fields_of(form):
+        return ""
+    quoted, name = found.groups()
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(form)}
+    known = list(_members(types[name]))
+    if not known:
+        return ""
+    return f"there is no such value; there are {', '.join(known)}{did_you_mean(quoted[1:-1], known)}"
+
+
+def _members(kind: object) -> Iterator[str]:
+    """Yield the values of the enumerations in a type, such as that of a list of them."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        yield from kind
+    for part in get_args(kind):
+        yield from _members(part)

@@ -259,3 +259,49 @@ def test_every_refusal_has_a_line_in_the_log_that_says_what_was_called_and_by_wh
         ("POST", "/login", 429, None),
         ("GET", "/health", 200, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "detail"),
+    [
+        (
+            "/webhooks",
+            {"url": "https://example.com", "event_types": ["job.failed", "job.suceeded"]},
+            "#/event_types/1",
+            (
+                "there is no such value; there are job.submitted, job.started, job.retrying, job.succeeded, "
+                "job.failed, job.cancelled; did you mean job.succeeded?"
+            ),
+        ),
+        (
+            "/api-keys",
+            {"name": "nightly", "scopes": ["*" * 1000]},
+            "#/scopes/0",
+            "there is no such value; there are jobs:read, jobs:write",
+        ),
+        (
+            "/api-keys",
+            {"name": "nightly", "scopes": ["it's"]},
+            "#/scopes/0",
+            "there is no such value; there are jobs:read, jobs:write",
+        ),
+    ],
+)
+def test_a_value_that_an_enumeration_does_not_have_is_told_which_it_has(
+    path: str, body: dict[str, object], pointer: str, detail: str
+) -> None:
+    api = Api()
+    answer = api.post(path, body, token=api.logged_in())
+    assert answer.status == 422
+    assert answer.problem["errors"] == [{"detail": detail, "pointer": pointer}]
+
+
+def test_a_role_that_there_is_not_is_told_which_there_are() -> None:
+    """As for an item of a list."""
+    api = Api()
+    token = api.logged_in("root")
+    api.made_admin("root")
+    answer = api.send("PATCH", "/users/ada", '{"role": "amdin"}', token=token)
+    assert answer.status == 422
+    detail = "there is no such value; there are user, admin; did you mean admin?"
+    assert answer.problem["errors"] == [{"detail": detail, "pointer": "#/role"}]
