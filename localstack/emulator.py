@@ -149,4 +149,7 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from ministack.app import main
 
+    from localstack.lambda_code import share_code
+
+    share_code()
     main()
