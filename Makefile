@@ -7,7 +7,7 @@ EXAMPLES ?= 1000
 SEED ?= 1
 JOBS ?= 1000000
 PAIRS ?= 2000
-WORKERS ?= 4
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -87,7 +87,7 @@ admin: $(INSTALLED) ## Make a user an administrator (USERNAME=ada STAGE=local)
 
 test: $(INSTALLED) ## Run all tests, the unit tests with coverage; with Java and npm, on DynamoDB Local too
 	@# Only the unit tests are measured: they must reach all of the core by themselves, and measuring doubles the time.
-	@$(BIN)/python -m pytest --cov -n $(WORKERS) tests/unit
+	@$(BIN)/python -m pytest --cov -n auto tests/unit
 	@$(BIN)/coverage report --include='chalicelib/domain/*,chalicelib/services/*' --fail-under=100
 	@$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/unit tests chalicelib
 
@@ -139,11 +139,14 @@ format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-check: lint ## All that CI runs
-	@$(MAKE) --no-print-directory --jobs=2 test simulated
+check: $(INSTALLED) ## All that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 linted-and-tested simulated
 
-# Beside the tests, which leave a core idle for most of the time.
-.PHONY: simulated
+# The simulator takes what the linters, which use one core, and the tests, which wait for things, leave idle.
+.PHONY: linted-and-tested simulated
+linted-and-tested: lint
+	@$(MAKE) --no-print-directory test
+
 simulated: simulate
 	@$(BIN)/python -m tests.simulation.mutation --check
 

@@ -143,7 +143,7 @@ def _with_a_schedule(**body: object) -> Callable[[Attempt], None]:
     def prepare(attempt: Attempt) -> None:
         made = attempt.api.post("/schedules", SCHEDULE, token=attempt.token)
         attempt.parameters["schedule_id"] = made.json["schedule_id"]
-        attempt.body = body or None
+        attempt.body = dict(body) or None
 
     return prepare
 

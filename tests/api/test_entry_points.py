@@ -389,7 +389,8 @@ def test_what_telling_of_a_job_costs_with_a_webhook(calls: CountedCalls) -> None
     calls.write_units = 0
     assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
     assert calls.taken() == {"Query": 1, "PutItem": 3, "SendMessageBatch": 1, "PutEvents": 3}
-    assert calls.write_units == 3 * 2 + 2, "each a row and its entry in the index; two of the rows are over 1 KB"
+    # Each a row and its entry in the index. One of the rows is over 1 KB, another by the digits of its times.
+    assert calls.write_units in {3 * 2 + 1, 3 * 2 + 2}
     bodies = [
         json.loads(item["body"]["S"]) for item in dynamodb.scan(TableName=os.environ["DELIVERIES_TABLE"])["Items"]
     ]

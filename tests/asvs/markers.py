@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from tests.asvs.catalogue import requirements
 
 MARKER = "asvs"
+TESTS = Path(__file__).parents[1]
 Holders = dict[str, list[str]]
 """By the number of a requirement: the tests that hold it, each as ``file::name``, and a parametrised one once."""
 
@@ -52,14 +54,17 @@ class Collector:
 
 def collected() -> Holders:
     """
-    Let pytest collect the whole suite, and return who holds what. In a process that runs tests already, use another.
+    Let pytest collect all files that have the marker, and return who holds what.
+
+    In a process that runs tests already, use another.
 
     Raises:
         RuntimeError: Not all tests could be collected; the message is pytest's.
     """
     collector, said = Collector(), StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        status = pytest.main(["--collect-only", "-qq", "tests"], plugins=[collector])
+        marked = [str(file) for file in sorted(TESTS.rglob("test_*.py")) if f"mark.{MARKER}(" in file.read_text()]
+        status = pytest.main(["--collect-only", "-qq", *marked], plugins=[collector])
     if status != pytest.ExitCode.OK or collector.holders is None:
         message = f"pytest could not collect the tests:\n{said.getvalue()}"
         raise RuntimeError(message)

@@ -14,8 +14,9 @@ from standardwebhooks import Webhook
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One request as it came."""
+    """One request as it came, ``at_s`` on the monotonic clock."""
 
+    at_s: float
     path: str
     headers: dict[str, str]
     body: bytes
@@ -47,7 +48,7 @@ class Receiver:
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> int:
         with self._lock:
             status = self.statuses.popleft() if self.statuses else 204
-            self.told.append(Told(path, headers, body, status))
+            self.told.append(Told(time.monotonic(), path, headers, body, status))
         self._may_answer.wait()
         return status
 

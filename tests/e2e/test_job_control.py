@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.jobs import DUE_TOLERANCE
 from tests.aws import client
 from tests.e2e.conftest import call, finished, local_stage, logged_in
 from tests.e2e.test_redrive import redrive
@@ -61,10 +62,11 @@ def seconds_between(job: dict[str, str], first: str, second: str) -> float:
 def test_a_delayed_job_begins_when_its_time_has_come(api: str, token: str) -> None:
     path = submitted(api, token, delay_s=2)
     assert call(api, "GET", f"{path}/status", token=token)[1] == {"status": "PENDING"}
-    assert finished(api, path, token)["result"] == 14
+    # Its message brings it: before the sweep would look at it, a minute after it was due, patience is at its end.
+    assert finished(api, path, token, patience_s=30)["result"] == 14
     job = call(api, "GET", path, token=token)[1]
     assert seconds_between(job, "created_at", "run_at") == 2
-    assert -1 <= seconds_between(job, "run_at", "started_at") < 3, "a job may begin a second early, see DUE_TOLERANCE"
+    assert seconds_between(job, "run_at", "started_at") >= -DUE_TOLERANCE.total_seconds()
 
 
 def test_a_job_is_called_off_once_and_on_again(api: str, token: str) -> None:

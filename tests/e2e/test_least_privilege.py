@@ -64,11 +64,12 @@ def test_without_a_permission_something_fails_for_the_want_of_it(
     assert REFUSAL not in before.log
     with deployment.without(permission):
         denied = probe(deployment)
+    after = probe(deployment)
     assert not denied.succeeded
-    refused = set(re.findall(rf"{REFUSAL}([\w:]+)", denied.log))
+    # A busy emulator hands a function's last lines over with those of its next invocation.
+    refused = set(re.findall(rf"{REFUSAL}([\w:]+)", denied.log + after.log))
     assert refused, denied.log
     assert refused <= {permission.action, EMULATOR_ACTIONS.get(permission.action)}
-    after = probe(deployment)
     assert after.succeeded, after.log
 
 
@@ -107,7 +108,7 @@ def test_the_emulator_asks_for_a_batch_of_messages_by_a_name_of_its_own(deployme
     (send,) = [each for each in ALL if each.key == ("api_handler", "sqs:SendMessage", "JobsQueue")]
     with deployment.without(replace(send, action=EMULATOR_ACTIONS[send.action])):
         denied = submit_once(deployment)
-    assert f"{REFUSAL}{EMULATOR_ACTIONS[send.action]}" in denied.log
+    assert f"{REFUSAL}{EMULATOR_ACTIONS[send.action]}" in denied.log + submit_once(deployment).log
 
 
 def test_why_aws_asks_for_a_permission_is_said_with_its_source() -> None:

@@ -1,9 +1,11 @@
 """Idempotency keys and batches on the deployed stack, where each function may do only what its role allows."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -35,14 +37,33 @@ def submitted(api: str, path: str, body: Any, token: str, key: str) -> tuple[int
         return answer.status, answer.headers.get("Idempotent-Replayed", "false"), json.load(answer)
 
 
+def answered(api: str, path: str, body: Any, token: str, key: str) -> tuple[int, str, Any, int]:
+    """As `submitted`, by a client that asks again where a busy gateway had no answer in its time; how often it did."""
+    for again in range(5):
+        try:
+            return *submitted(api, path, body, token, key), again
+        except TimeoutError:
+            continue
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code != HTTPStatus.GATEWAY_TIMEOUT:
+                    raise
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, TimeoutError):
+                raise
+    pytest.fail("the gateway had no answer five times")
+
+
 def test_many_equal_requests_at_once_are_one_job(api: str) -> None:
     token = logged_in(api, "repeating")
     job = {"operation": "square_sum", "data": [1, 2, 3]}
     with ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(lambda _: submitted(api, "/jobs", job, token, '"monday"'), range(200)))
-    assert {status for status, _, _ in answers} == {202}
-    assert sorted(replayed for _, replayed, _ in answers) == ["false"] + 199 * ["true"]
-    (job_id,) = {answer["job_id"] for _, _, answer in answers}
+        answers = list(pool.map(lambda _: answered(api, "/jobs", job, token, '"monday"'), range(200)))
+    assert {status for status, *_ in answers} == {202}
+    made = [replayed for _, replayed, *_ in answers].count("false")
+    asked_again = sum(again for *_, again in answers)
+    assert made == 1 or (made == 0 and asked_again > 0), "who made it may have had no answer at first"
+    (job_id,) = {answer["job_id"] for _, _, answer, _ in answers}
     assert finished(api, f"/jobs/{job_id}", token) == {"status": "SUCCESS", "result": 14}
     assert [each["job_id"] for each in call(api, "GET", "/jobs", token=token)[1]["jobs"]] == [job_id]
 

@@ -1,5 +1,6 @@
 """What the suite's several processes must not hide: each of these would leave tests unrun and the run green."""
 
+import os
 import re
 import subprocess
 import sys
@@ -12,10 +13,11 @@ def run(folder: Path, **files: str) -> tuple[int, str]:
     """Run these test files in two processes with the project's settings; the exit status, and what was printed."""
     for name, code in files.items():
         (folder / f"{name}.py").write_text(code)
-    settings = ("-c", str(PROJECT / "pyproject.toml"), f"--rootdir={folder}", "-p", "no:cov")
+    settings = ("-c", str(PROJECT / "pyproject.toml"), f"--rootdir={folder}", "-p", "xdist")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-n", "2", *settings, str(folder)],
         cwd=folder,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # the others would take most of the time
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,9 @@
 """
 ``python -m tests.simulation.mutation``: check that every mutant is found, and write the table of ``docs/mutants.md``.
 
-With ``--check`` it writes nothing, and fails if the table is not what it would write. Each mutant has a process of its
-own that counts from seed 1, so neither the order nor the number of the processes changes the table.
+With ``--check`` it writes nothing, runs each mutant in the one schedule that the table names, and fails if that breaks
+another invariant than the table says, or none. Each mutant has a process of its own that counts from seed 1, so neither
+the order nor the number of the processes changes the table.
 
 With a mutant's name it runs that one alone, in this process, and prints what it found as JSON.
 """
@@ -25,6 +26,7 @@ from tests.simulation.mutants.mutant import MODELS
 from tests.simulation.plan import FULL, NO_SWEEP, PROMPT, Configuration
 
 SCHEDULES_MAX = 20_000
+UNCHANGED_MIN = 5_000
 PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
 CONFIGURATIONS = {FULL: "everything", NO_SWEEP: "without the sweep", PROMPT: "crashes only"}
 
@@ -101,14 +103,14 @@ def install(mutant: Mutant) -> None:
     sys.meta_path.insert(0, _Finder(mutant))
 
 
-def hunted(configuration: Configuration, *, schedules: int = SCHEDULES_MAX) -> Found:
-    """Run schedules until one breaks an invariant."""
+def hunted(configuration: Configuration, *, first: int = 1, schedules: int = SCHEDULES_MAX) -> Found:
+    """Run schedules, from seed ``first`` on, until one breaks an invariant."""
     # Only now, so that whatever was installed is what gets imported.
     from tests.simulation.batches import prepared  # noqa: PLC0415
     from tests.simulation.schedule import simulate  # noqa: PLC0415
 
     prepared()
-    for seed in range(1, schedules + 1):
+    for seed in range(first, first + schedules):
         violations = simulate(seed, configuration=configuration).violations
         if violations:
             return Found(seed=seed, invariant=violations[0].invariant, detail=violations[0].detail)
@@ -135,30 +137,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutation", description=__doc__)
     parser.add_argument("name", nargs="?")
     parser.add_argument("--unchanged", choices=CONFIGURATIONS.values(), help="run the product as it is, in this one")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if docs/mutants.md would change")
+    parser.add_argument("--first", type=int, default=1, help="the seed to begin with")
+    parser.add_argument("--schedules", type=int, default=SCHEDULES_MAX, help="how many of them")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail if docs/mutants.md says another thing"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if asked.unchanged:
         configuration = next(each for each, name in CONFIGURATIONS.items() if name == asked.unchanged)
-        sys.stdout.write(json.dumps(asdict(hunted(configuration))))
+        sys.stdout.write(json.dumps(asdict(hunted(configuration, first=asked.first, schedules=asked.schedules))))
         return 0
     if asked.name:
         mutant = next(each for each in MUTANTS if each.name == asked.name)
         install(mutant)
-        sys.stdout.write(json.dumps(asdict(hunted(mutant.configuration))))
+        found = hunted(mutant.configuration, first=asked.first, schedules=asked.schedules)
+        sys.stdout.write(json.dumps(asdict(found)))
         return 0
     return _all(workers=asked.workers, only_check=asked.check)
 
 
 def _all(*, workers: int, only_check: bool) -> int:
     with ThreadPoolExecutor(workers) as pool:
-        hunts = [(mutant, pool.submit(_in_a_process, mutant.name)) for mutant in MUTANTS]
-        unchanged = [pool.submit(_in_a_process, "--unchanged", name) for name in CONFIGURATIONS.values()]
+        known = _seeds() if only_check else {}
+        hunts = [(mutant, pool.submit(_in_a_process, mutant.name, *known.get(mutant.name, ()))) for mutant in MUTANTS]
         found: list[tuple[Mutant, Found]] = []
         for mutant, hunt in hunts:
             found.append((mutant, hunt.result()))
             seed = found[-1][1].seed
             _say(f"{mutant.name:<46} {f'seed {seed}: {found[-1][1].invariant}' if seed else 'SURVIVES'}")
+        # The whole configuration is what `make simulate` runs, before a check.
+        configurations = CONFIGURATIONS.keys() - {FULL} if only_check else CONFIGURATIONS.keys()
+        unchanged = [pool.submit(_in_a_process, *_unchanged(each, found)) for each in configurations]
         false_alarms = [each.result() for each in unchanged if each.result().seed]
     page = "\n".join(table(found)) + "\n"
     is_stale = only_check and PAGE.read_text() != page
@@ -171,6 +181,19 @@ def _all(*, workers: int, only_check: bool) -> int:
     if is_stale:
         _say("docs/mutants.md is not what it should be: run `make mutants`, and read what changes")
     return 1 if survivors or false_alarms or is_stale else 0
+
+
+def _seeds() -> dict[str, tuple[str, ...]]:
+    """Return, by the mutant's name, what runs the one schedule that the table names for it."""
+    rows = [line.split("|") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    seeds = {cells[1].strip(): cells[5].strip().replace(",", "") for cells in rows}
+    return {name: ("--first", seed, "--schedules", "1") for name, seed in seeds.items() if seed.isdecimal()}
+
+
+def _unchanged(configuration: Configuration, found: Sequence[tuple[Mutant, Found]]) -> tuple[str, ...]:
+    """Return what runs the product as it is in at least as many schedules as the configuration's mutants took."""
+    taken = [each.seed or SCHEDULES_MAX for mutant, each in found if mutant.configuration == configuration]
+    return "--unchanged", CONFIGURATIONS[configuration], "--schedules", str(max(UNCHANGED_MIN, *taken))
 
 
 def _in_a_process(*arguments: str) -> Found:
