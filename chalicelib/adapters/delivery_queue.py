@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.sqs import BATCH_MAX, KEY_MAX_CHARACTERS, Version, foreign
+from chalicelib.adapters.sqs import Id, Version, foreign, send_in_batches
 from chalicelib.domain.users import UserId
 from chalicelib.domain.webhook_deliveries import DeliveryId, DeliveryKey
 from chalicelib.domain.webhooks import WebhookId
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
 
 
 class QueuedDelivery(msgspec.Struct, frozen=True):
@@ -101,20 +99,9 @@ class SqsDeliveryQueue:
         Raises:
             Unavailable: SQS does not answer; the calls after that one are not made.
         """
-        client = self._client()
-        refused: dict[DeliveryKey, str] = {}
-        for begin in range(0, len(keys), BATCH_MAX):
-            chunk = keys[begin : begin + BATCH_MAX]
-            entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {
-                    "Id": str(number),
-                    "MessageBody": to_body(DeliveryMessage(key=key)),
-                    "MessageGroupId": key.owner_id,
-                }
-                for number, key in enumerate(chunk)
-            ]
-            with unavailable_when_away("the delivery queue"):
-                answer = client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            for failed in answer.get("Failed", []):
-                refused[chunk[int(failed["Id"])]] = f"{failed['Code']}: {failed.get('Message', '')}"
-        return refused
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(place), "MessageBody": to_body(DeliveryMessage(key=key)), "MessageGroupId": key.owner_id}
+            for place, key in enumerate(keys)
+        ]
+        refused = send_in_batches(self._client(), self._queue_url, entries, called="the delivery queue")
+        return {keys[place]: why for place, why in refused.items()}

@@ -5,13 +5,13 @@ The form changes by the rule of `chalicelib.adapters.sqs`, so that an update los
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from chalicelib.account_ports import Erasure
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.sqs import KEY_MAX_CHARACTERS, Version, foreign
+from chalicelib.adapters.sqs import Id, Version, foreign
 from chalicelib.domain.users import UserId, is_username
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class ErasureMessage(msgspec.Struct, frozen=True):
     """Body of a message: whose account ends, and the name it had."""
 
-    user_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
+    user_id: Id
     username: str
     version: Version = 1
 

@@ -32,8 +32,11 @@ BATCH_MAX = 10
 
 
 KEY_MAX_CHARACTERS = 64
-"""Of an owner's or a job's id, which are UUIDs; DynamoDB refuses to look up keys that are empty or very long."""
+"""Of an owner's or another id, which are UUIDs; DynamoDB refuses to look up keys that are empty or very long."""
 
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
+"""An id as it stands in a message."""
 
 Version = Annotated[int, msgspec.Meta(ge=1)]
 """Of a message's form; a later one has more members, see the module."""
@@ -51,8 +54,8 @@ def foreign(body: str) -> ForeignMessage:
 class JobMessage(msgspec.Struct, frozen=True):
     """Body of a message: where the job is, never what it is."""
 
-    owner_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
-    job_id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_MAX_CHARACTERS)]
+    owner_id: Id
+    job_id: Id
     version: Version = 1
 
 
@@ -73,6 +76,24 @@ def from_body(body: str) -> JobKey:
     except msgspec.DecodeError as other:
         raise foreign(body) from other
     return JobKey(owner_id=UserId(message.owner_id), job_id=JobId(message.job_id))
+
+
+def send_in_batches(
+    client: "SQSClient", queue_url: str, entries: "Sequence[SendMessageBatchRequestEntryTypeDef]", *, called: str
+) -> dict[int, str]:
+    """
+    Send messages, ten a call, the ``Id`` of each being its place; return, by place, why those that SQS refused were.
+
+    Raises:
+        Unavailable: SQS does not answer; ``called`` is what does not. The calls after that one are not made.
+    """
+    refused: dict[int, str] = {}
+    for begin in range(0, len(entries), BATCH_MAX):
+        with unavailable_when_away(called):
+            answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries[begin : begin + BATCH_MAX])
+        for failed in answer.get("Failed", []):
+            refused[int(failed["Id"])] = f"{failed['Code']}: {failed.get('Message', '')}"
+    return refused
 
 
 class SqsJobQueue:
@@ -107,25 +128,18 @@ class SqsJobQueue:
         Raises:
             Unavailable: SQS does not answer; the calls after that one are not made.
         """
-        client = self._client()
-        refused: dict[JobKey, str] = {}
         keys = list(delays)
-        for begin in range(0, len(keys), BATCH_MAX):
-            chunk = keys[begin : begin + BATCH_MAX]
-            entries: list[SendMessageBatchRequestEntryTypeDef] = [
-                {
-                    "Id": str(number),
-                    "MessageBody": to_body(key),
-                    "MessageGroupId": key.owner_id,
-                    "DelaySeconds": int(delays[key].total_seconds()),
-                }
-                for number, key in enumerate(chunk)
-            ]
-            with unavailable_when_away("the job queue"):
-                answer = client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            for failed in answer.get("Failed", []):
-                refused[chunk[int(failed["Id"])]] = f"{failed['Code']}: {failed.get('Message', '')}"
-        return refused
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {
+                "Id": str(place),
+                "MessageBody": to_body(key),
+                "MessageGroupId": key.owner_id,
+                "DelaySeconds": int(delays[key].total_seconds()),
+            }
+            for place, key in enumerate(keys)
+        ]
+        refused = send_in_batches(self._client(), self._queue_url, entries, called="the job queue")
+        return {keys[place]: why for place, why in refused.items()}
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """
