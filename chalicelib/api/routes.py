@@ -4,6 +4,7 @@ from chalicelib.api import (
     about,
     accounts,
     api_keys,
+    dashboard,
     docs,
     job_control,
     job_list,
@@ -34,4 +35,5 @@ ENDPOINTS = (
     *about.ENDPOINTS,
     *problem_pages.ENDPOINTS,
     *docs.ENDPOINTS,
+    *dashboard.ENDPOINTS,
 )
