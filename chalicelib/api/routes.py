@@ -4,6 +4,7 @@ from chalicelib.api import (
     about,
     accounts,
     api_keys,
+    dashboard,
     dashboard_session,
     docs,
     job_control,
@@ -35,5 +36,6 @@ ENDPOINTS = (
     *about.ENDPOINTS,
     *problem_pages.ENDPOINTS,
     *docs.ENDPOINTS,
+    *dashboard.ENDPOINTS,
     *dashboard_session.ENDPOINTS,
 )
