@@ -36,6 +36,6 @@ ENDPOINTS = (
     *about.ENDPOINTS,
     *problem_pages.ENDPOINTS,
     *docs.ENDPOINTS,
-    *dashboard.ENDPOINTS,
     *dashboard_session.ENDPOINTS,
+    *dashboard.ENDPOINTS,
 )
