@@ -21,7 +21,8 @@ export PAIRS
 export KILLS
 export EXAMPLES
 export SEED
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled once for all the processes of a check, and never beside the source, which is what is packed and copied.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
 
 # pip's many lines as one that counts; its errors as they are.
 PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", ++n, of; fflush()} \
