@@ -681,11 +681,13 @@ print(json.dumps([answer["statusCode"], sorted({name.partition(".")[0] for name 
 def loaded_after() -> Callable[[dict[str, Any]], tuple[int, set[str]]]:
     """Enters a fresh interpreter with one event; gives the status and the packages that it had to import."""
 
+    compiled = {name: os.environ[name] for name in ("PYTHONPYCACHEPREFIX",) if name in os.environ}
+
     def run(event: dict[str, Any]) -> tuple[int, set[str]]:
         done = subprocess.run(
             [sys.executable, "-c", LOADED_AFTER],
             cwd=PROJECT,
-            env=environment(PATH=os.environ["PATH"], PYTHONDONTWRITEBYTECODE="1"),
+            env=environment(PATH=os.environ["PATH"], **compiled),
             input=json.dumps(event),
             capture_output=True,
             text=True,
