@@ -1,14 +1,18 @@
 """Counting ends: which of a batch, once, and never at the cost of telling them."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from chalicelib.bootstrap import build
+from chalicelib.config import Settings
 from chalicelib.domain.job_ends import SLOT
 from chalicelib.domain.job_events import Change, Unreadable
 from chalicelib.domain.jobs import JobStatus
 from chalicelib.services.counting import NEEDED, Counting
+from tests.deployment import environment
 from tests.fakes import NOON
 from tests.statistics_fakes import InMemoryCountStore
 from tests.unit.test_job_ends import end, job_of
@@ -89,3 +93,9 @@ def test_where_nothing_has_ended_nothing_is_written(caplog: pytest.LogCaptureFix
     submitted = Change(position="1", before=None, after=job_of(1))
     Counting(store).count([submitted, Unreadable(position="2", reason="?")], until=None, time_left=timedelta)
     assert not caplog.records
+
+
+def test_where_there_is_no_table_yet_nothing_is_counted() -> None:
+    settings = Settings.from_env(environment())
+    assert build(settings).relay.counting is not None
+    assert build(replace(settings, statistics_table="")).relay.counting is None
