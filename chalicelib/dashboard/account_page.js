@@ -3,7 +3,7 @@
 import { me } from "./account.js";
 import { call, ended, query } from "./api.js";
 import { h, show } from "./dom.js";
-import { field, form } from "./forms.js";
+import { field, form, usernameFor } from "./forms.js";
 import { duration, number, when } from "./format.js";
 import { growingList } from "./growing_list.js";
 import { poll } from "./live.js";
@@ -109,7 +109,7 @@ function passwordForm(changed) {
     announce("The password is changed.");
     await changed();
   };
-  return form(fields, { action: "Change the password", submit });
+  return form(fields, { action: "Change the password", submit, more: [usernameFor(me.username)] });
 }
 
 function auditTable(events) {

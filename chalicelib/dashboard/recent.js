@@ -3,7 +3,7 @@
 import { me } from "./account.js";
 import { signIn } from "./api.js";
 import { h } from "./dom.js";
-import { field, form } from "./forms.js";
+import { field, form, usernameFor } from "./forms.js";
 import { newId } from "./ui.js";
 
 /** Do what `act` does; if the sign-in is too long ago for it, sign in again and do it once more. */
@@ -33,7 +33,7 @@ function signedInAgain() {
       { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
       h("h2", { id }, "Is it you?"),
       h("p", { class: "text" }, "You signed in a while ago. For this, give your password once more."),
-      form(fields, { action: "Go on", submit: enter, more: back }),
+      form(fields, { action: "Go on", submit: enter, more: [usernameFor(me.username), back] }),
     );
     document.body.append(dialog);
     dialog.showModal();
