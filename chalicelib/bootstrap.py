@@ -12,6 +12,7 @@ from chalicelib.adapters.delivery_queue import SqsDeliveryQueue
 from chalicelib.adapters.dynamodb.audit import DynamoDBAuditTrail
 from chalicelib.adapters.dynamodb.credentials import DynamoDBCredentialRepository
 from chalicelib.adapters.dynamodb.deliveries import DynamoDBDeliveryRepository
+from chalicelib.adapters.dynamodb.everybodys_jobs import DynamoDBEverybodysJobs
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
@@ -54,6 +55,7 @@ from chalicelib.services.administration import Administration
 from chalicelib.services.api_keys import ApiKeyService
 from chalicelib.services.auditing import Auditing
 from chalicelib.services.authentication import Authentication
+from chalicelib.services.bulk_actions import BulkActions
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_sweeping import DeliverySweep
@@ -62,6 +64,8 @@ from chalicelib.services.every_minute import EveryMinute
 from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
+from chalicelib.services.job_administration import JobAdministration
+from chalicelib.services.job_search import JobSearch
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
@@ -83,6 +87,8 @@ class Services:
     sessions: SessionService
     api_keys: ApiKeyService
     administration: Administration
+    job_administration: JobAdministration
+    bulk_actions: BulkActions
     submissions: SubmissionService
     jobs: JobService
     schedules: ScheduleService
@@ -204,6 +210,14 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         limits=settings.session_limits,
         schedules=schedule_service,
     )
+    job_service = JobService(jobs=jobs, lists=lists, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker)
+    search = JobSearch(
+        users=users,
+        lists=lists,
+        everybodys_jobs=DynamoDBEverybodysJobs(lambda: clients.dynamodb, table=settings.jobs_table),
+        clock=clock,
+    )
+    auditing = Auditing(clock=clock, ids=ids)
     limits_store = DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table)
     rate_limiter = RateLimiter(limits_store, clock, ids)
     return Services(
@@ -212,6 +226,20 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         sessions=accounts.sessions,
         api_keys=accounts.api_keys,
         administration=accounts.administration,
+        job_administration=JobAdministration(
+            jobs=job_service, search=search, credentials=credentials, audit=audit, auditing=auditing
+        ),
+        bulk_actions=BulkActions(
+            search=search,
+            jobs=jobs,
+            queue=queue,
+            audit=audit,
+            auditing=auditing,
+            clock=clock,
+            ids=ids,
+            limits=limits,
+            worker=worker,
+        ),
         erasures=ErasureConsumer(
             erasure=ErasureService(
                 users=users,
@@ -261,7 +289,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
             ids=ids,
             worker=worker,
         ),
-        jobs=JobService(jobs=jobs, lists=lists, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker),
+        jobs=job_service,
         schedules=schedule_service,
         waiting=Waiting(
             # Its own of both: a look that fails ends the wait, and must not take long about it.

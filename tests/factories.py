@@ -29,6 +29,7 @@ from chalicelib.ports import OperationRunner, PasswordHasher, SigningKeys, Succe
 from chalicelib.relay import RelayConsumer
 from chalicelib.services.acceptance import Acceptance
 from chalicelib.services.auditing import Auditing
+from chalicelib.services.bulk_actions import BulkActions
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_sweeping import DeliverySweep
@@ -37,6 +38,8 @@ from chalicelib.services.every_minute import EveryMinute
 from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
+from chalicelib.services.job_administration import JobAdministration
+from chalicelib.services.job_search import JobSearch
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
@@ -59,6 +62,7 @@ from tests.fakes import (
     InMemoryBlocklist,
     InMemoryCredentialRepository,
     InMemoryErasureQueue,
+    InMemoryEverybodysJobs,
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
@@ -289,10 +293,12 @@ class World:
     schedules: InMemoryScheduleRepository = field(init=False)
     credentials: InMemoryCredentialRepository = field(init=False)
     users: InMemoryUserRepository = field(init=False)
+    everybodys_jobs: InMemoryEverybodysJobs = field(init=False)
 
     def __post_init__(self) -> None:
         self.credentials = InMemoryCredentialRepository(self.audit)
         self.users = InMemoryUserRepository(self.credentials, self.audit)
+        self.everybodys_jobs = InMemoryEverybodysJobs(self.jobs)
         self.pause = PassingTime(self.clock)
         self.receivers = Receivers(self.clock)
         self.submissions = InMemorySubmissions(self.jobs)
@@ -438,6 +444,33 @@ class World:
     def sweep(self) -> Sweep:
         return Sweep(jobs=self.jobs, queue=self.queue, clock=self.clock, randomness=self.chance, limits=self.limits)
 
+    def job_service(self) -> JobService:
+        return JobService(
+            jobs=self.jobs,
+            lists=self.jobs,
+            queue=self.queue,
+            clock=self.clock,
+            ids=self.ids,
+            limits=self.limits,
+            worker="api",
+        )
+
+    def job_search(self) -> JobSearch:
+        return JobSearch(users=self.users, lists=self.jobs, everybodys_jobs=self.everybodys_jobs, clock=self.clock)
+
+    def bulk_actions(self) -> BulkActions:
+        return BulkActions(
+            search=self.job_search(),
+            jobs=self.jobs,
+            queue=self.queue,
+            audit=self.audit,
+            auditing=Auditing(clock=self.clock, ids=self.ids),
+            clock=self.clock,
+            ids=self.ids,
+            limits=self.limits,
+            worker="api",
+        )
+
     def services(self) -> Services:
         accounts = self.account_services()
         rate_limiter = RateLimiter(self.hits, self.clock, self.ids)
@@ -448,6 +481,14 @@ class World:
             sessions=accounts.sessions,
             api_keys=accounts.api_keys,
             administration=accounts.administration,
+            job_administration=JobAdministration(
+                jobs=self.job_service(),
+                search=self.job_search(),
+                credentials=self.credentials,
+                audit=self.audit,
+                auditing=Auditing(clock=self.clock, ids=self.ids),
+            ),
+            bulk_actions=self.bulk_actions(),
             submissions=SubmissionService(
                 jobs=self.jobs,
                 submissions=self.submissions,
@@ -458,15 +499,7 @@ class World:
                 ids=self.ids,
                 worker="api",
             ),
-            jobs=JobService(
-                jobs=self.jobs,
-                lists=self.jobs,
-                queue=self.queue,
-                clock=self.clock,
-                ids=self.ids,
-                limits=self.limits,
-                worker="api",
-            ),
+            jobs=self.job_service(),
             schedules=self.schedule_service(),
             waiting=Waiting(
                 jobs=self.jobs,

@@ -133,6 +133,9 @@ class InMemoryCredentialRepository:
         with self.lock:
             return [each for (owner, _), each in self.rows.items() if owner == user_id]
 
+    def username_of(self, user_id: UserId) -> str | None:
+        return next((each.username for each in self.all_of(user_id)), None)
+
     def rotate(self, to: Session) -> None:
         _answer_unless(self.away)
         with self.lock:

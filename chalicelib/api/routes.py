@@ -3,7 +3,9 @@
 from chalicelib.api import (
     about,
     accounts,
+    admin_jobs,
     api_keys,
+    bulk,
     docs,
     job_control,
     job_list,
@@ -24,6 +26,8 @@ ENDPOINTS = (
     *me.ENDPOINTS,
     *api_keys.ENDPOINTS,
     *users.ENDPOINTS,
+    *admin_jobs.ENDPOINTS,
+    *bulk.ENDPOINTS,
     *submissions.ENDPOINTS,
     *job_list.ENDPOINTS,
     *jobs.ENDPOINTS,

@@ -61,6 +61,26 @@ class JobFilter:
         end_ms = _LAST_MS if self.created_before is None else _milliseconds(self.created_before)
         return IdRange(first=_id(first_ms << _RANDOM_BITS), last=_id_before(end_ms << _RANDOM_BITS))
 
+    def in_words(self) -> str:
+        """
+        Return what is asked, in the words of the API.
+
+        >>> JobFilter(status=JobStatus.FAILED, is_dead=True).in_words()
+        'status FAILED, dead true'
+        >>> JobFilter().in_words()
+        'all'
+        """
+        asked = {
+            "status": self.status or ("PENDING or IN_PROGRESS" if self.is_open else None),
+            "operation": self.operation,
+            "error_code": self.error_code,
+            "dead": "true" if self.is_dead else None,
+            "tag": self.tag,
+            "created_after": self.created_after and self.created_after.isoformat(),
+            "created_before": self.created_before and self.created_before.isoformat(),
+        }
+        return ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None) or "all"
+
     def matches(self, job: Job) -> bool:
         """Tell whether a list shows the job."""
         ids = self.ids
