@@ -6,6 +6,8 @@ from chalicelib.api import (
     admin_jobs,
     api_keys,
     bulk,
+    dashboard,
+    dashboard_session,
     docs,
     job_control,
     job_list,
@@ -38,4 +40,6 @@ ENDPOINTS = (
     *about.ENDPOINTS,
     *problem_pages.ENDPOINTS,
     *docs.ENDPOINTS,
+    *dashboard_session.ENDPOINTS,
+    *dashboard.ENDPOINTS,
 )

@@ -5,7 +5,8 @@ import threading
 
 from deployment.packaging import PROJECT
 from localstack.run import FAULTS, local_api, prepare_process
-from tests.browser.visit import BrowserMissing, visit
+from tests.browser.chromium import BrowserMissing
+from tests.browser.visit import visit
 
 PICTURE = PROJECT / "docs" / "swagger-ui.png"
 

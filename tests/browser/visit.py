@@ -5,7 +5,6 @@ Everything is done as the page offers it: no example is changed, and only the to
 """
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,24 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
-BROWSER = "chromium"
-ARGUMENTS = [
-    "--no-sandbox",  # in a container there is no user to switch to
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.browser.chromium import PATIENCE_MS, chromium, complaints_of
+
 SIDE = 1000
 """Of the window, in pixels."""
-PATIENCE_MS = 60_000
-
-
-class BrowserMissing(Exception):
-    """This machine has no Chromium; the message says what to install."""
 
 
 @dataclass(kw_only=True)
@@ -73,31 +60,14 @@ def glance(api: str) -> Visit:
 
 @contextmanager
 def _page_of(api: str) -> Iterator[tuple[Page, Visit]]:
-    browser_path = shutil.which(BROWSER)
-    if browser_path is None:
-        message = "Chromium is not installed; on Debian and Ubuntu: apt-get install chromium"
-        raise BrowserMissing(message)
     seen = Visit()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": SIDE, "height": SIDE})
         page.set_default_timeout(PATIENCE_MS)
-        _listen(page, urlsplit(api).netloc, seen)
+        seen.complaints = complaints_of(page, urlsplit(api).netloc)
         page.goto(f"{api}/")
         yield page, seen
         seen.address = page.url
-        browser.close()
-
-
-def _listen(page: Page, host: str, seen: Visit) -> None:
-    page.on("console", lambda said: seen.complaints.append(f"{said.type}: {said.text}"))
-    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-
-    def check(url: str) -> None:
-        if urlsplit(url).scheme != "data" and urlsplit(url).netloc != host:
-            seen.complaints.append(f"asked {url}")
-
-    page.on("request", lambda request: check(request.url))
 
 
 def _use(page: Page, seen: Visit) -> None:

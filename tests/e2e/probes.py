@@ -146,6 +146,10 @@ def list_cancelled(deployment: Deployment) -> Seen:
     return request(deployment, "GET", "/jobs", headers=headers, query="status=CANCELLED")
 
 
+def look_at_usage(deployment: Deployment) -> Seen:
+    return request(deployment, "GET", "/me/usage", headers=bearer(deployment))
+
+
 def new_key(owner_id: UserId = OWNER) -> JobKey:
     return JobKey(owner_id=owner_id, job_id=JobId(str(uuid.uuid4())))
 
@@ -327,6 +331,7 @@ PROBES: dict[tuple[str, str, str], Probe] = {
     ("api_handler", "dynamodb:Query", "JobsTable"): list_all,
     ("api_handler", "dynamodb:UpdateItem", "JobsTable"): cancel,
     ("api_handler", "dynamodb:Query", "JobsTable/index/owner_status"): list_cancelled,
+    ("api_handler", "dynamodb:GetItem", "LimitsTable"): look_at_usage,
     ("api_handler", "dynamodb:UpdateItem", "LimitsTable"): fail_to_log_in,
     ("api_handler", "dynamodb:GetItem", "IdempotencyTable"): submit_batch_once,
     ("api_handler", "dynamodb:PutItem", "IdempotencyTable"): submit_once,

@@ -13,7 +13,8 @@ import pytest
 
 from deployment.emulated import clients
 from deployment.rollout import API_STAGE
-from tests.browser.visit import BrowserMissing, glance, visit
+from tests.browser.chromium import BrowserMissing
+from tests.browser.visit import glance, visit
 
 
 def rows(picture: Path) -> set[bytes]:

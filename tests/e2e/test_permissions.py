@@ -61,6 +61,7 @@ REACHES = {
         ("dynamodb:BatchGetItem", "JobsTable"),
         ("dynamodb:DeleteItem", "JobsTable"),
         ("dynamodb:UpdateItem", "JobsTable"),
+        ("dynamodb:GetItem", "LimitsTable"),
         ("dynamodb:UpdateItem", "LimitsTable"),
         ("dynamodb:GetItem", "IdempotencyTable"),
         ("dynamodb:PutItem", "IdempotencyTable"),

@@ -1,0 +1,165 @@
+/**
+ * Calls of the API, and the session they are made with.
+ *
+ * The access token is kept in this module's memory alone. The refresh token is in a cookie that no script can read; the
+ * browser sends it by itself, and only with requests that this page makes. So a reload signs in again without a password,
+ * and a script that should not be here finds no token to take away.
+ */
+
+import { parsed } from "./json.js";
+
+/** Where the API is: the page lies directly below, whatever the stage or the domain. */
+export const BASE = location.pathname.replace(/\/dashboard\/?$/, "");
+
+/** Of its time an access token is renewed this much early, so that it does not end on its way. */
+const MARGIN_MS = 30_000;
+
+const TRIES_LATER_S = 5;
+
+let token = null;
+let tokenEndsAt = 0;
+let renewing = null;
+
+/** Told when the session turns out to have ended. */
+export const ended = new EventTarget();
+
+/**
+ * An error as the API answered it, or that it could not be asked.
+ *
+ * `status` is 0 when there was no answer. `errors` are those of single values, each with a `pointer` and a `detail`;
+ * `retryAfterS` is there when the API says when to try again.
+ */
+export class Problem extends Error {
+  constructor({ status = 0, code = "NO_ANSWER", detail, errors = [], requestId = null, retryAfterS = null }) {
+    super(detail);
+    Object.assign(this, { status, code, errors, requestId, retryAfterS });
+  }
+}
+
+/** Sign in. Raises a `Problem`. */
+export async function signIn(username, password) {
+  keep(await sent("POST", "/dashboard/session", { username, password }));
+}
+
+/** Take the session of the browser's cookie up again; tell whether there is one. Raises a `Problem` if there is no answer. */
+export async function resume() {
+  try {
+    await renew();
+  } catch (problem) {
+    if (problem.status === 401) return false;
+    throw problem;
+  }
+  return token !== null;
+}
+
+/** End the session, here and at the API. */
+export async function signOut() {
+  try {
+    await call("DELETE", "/dashboard/session");
+  } finally {
+    token = null;
+  }
+}
+
+/**
+ * Call the API; return `{ status, headers, body }`.
+ *
+ * `path` is below the API, with its query. `body` is sent as JSON. With `etag`, that of an earlier answer, a `status` of
+ * 304 says that nothing has changed. `headers` are more of them, `signal` ends the call. Raises a `Problem`.
+ */
+export async function call(method, path, { body, headers = {}, etag, signal } = {}) {
+  if (Date.now() > tokenEndsAt - MARGIN_MS) await renewed();
+  const more = etag ? { ...headers, "If-None-Match": etag } : headers;
+  try {
+    return await sent(method, path, body, { more, signal, authorization: `Bearer ${token}` });
+  } catch (problem) {
+    if (problem.status !== 401 || problem.code !== "NOT_AUTHENTICATED") throw problem;
+    await renewed();
+    return sent(method, path, body, { more, signal, authorization: `Bearer ${token}` });
+  }
+}
+
+/** Call without a session, as to register. */
+export function callAsAnyone(method, path, body) {
+  return sent(method, path, body);
+}
+
+/** Return a query of those values that are there: `?status=FAILED&limit=20`, or nothing. */
+export function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+async function renewed() {
+  try {
+    await renew();
+    if (token === null) throw new Problem({ status: 401, code: "NOT_AUTHENTICATED", detail: "You are signed out." });
+  } catch (problem) {
+    if (problem.status === 401) ended.dispatchEvent(new Event("ended"));
+    throw problem;
+  }
+}
+
+/** Renew the access token; whoever asks meanwhile waits for the same answer. */
+function renew() {
+  renewing ??= sent("POST", "/dashboard/session/refresh", {})
+    .then(keep)
+    .catch((problem) => {
+      if (problem.status === 401) token = null;
+      throw problem;
+    })
+    .finally(() => {
+      renewing = null;
+    });
+  return renewing;
+}
+
+/** Keep the token of an answer; one without content says that there is no session. */
+function keep({ status, body }) {
+  token = status === 204 ? null : body.access_token;
+  tokenEndsAt = status === 204 ? 0 : Date.now() + body.expires_in * 1000;
+}
+
+async function sent(method, path, body, { more = {}, signal, authorization } = {}) {
+  const headers = { ...more };
+  if (authorization) headers.Authorization = authorization;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  let text;
+  try {
+    answer = await fetch(BASE + path, {
+      method,
+      headers,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+      signal,
+    });
+    text = await answer.text();
+  } catch (fault) {
+    if (fault.name === "AbortError") throw fault;
+    throw new Problem({ detail: "The service does not answer. Is there a connection?" });
+  }
+  if (answer.ok || answer.status === 304) {
+    const isJson = text && answer.headers.get("Content-Type")?.includes("json");
+    return { status: answer.status, headers: answer.headers, body: isJson ? parsed(text) : text };
+  }
+  throw problemOf(answer, text);
+}
+
+function problemOf(answer, text) {
+  let told = {};
+  try {
+    told = JSON.parse(text);
+  } catch {
+    // What stands before the service, such as a gateway, may answer with anything.
+  }
+  const retryAfter = answer.headers.get("Retry-After");
+  return new Problem({
+    status: answer.status,
+    code: told.code ?? "UNKNOWN",
+    detail: told.detail ?? `The service answered ${answer.status}.`,
+    errors: told.errors ?? [],
+    requestId: told.request_id,
+    retryAfterS: retryAfter === null ? null : Number(retryAfter) || TRIES_LATER_S,
+  });
+}

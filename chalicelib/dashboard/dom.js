@@ -1,0 +1,45 @@
+/** Elements, made of their names and parts. Whatever text is given becomes text, never markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** What is set as a property, since as an attribute it is only the first value. */
+const PROPERTIES = new Set(["value", "checked", "disabled", "open", "indeterminate", "selected"]);
+
+/**
+ * Return a new element: `h("button", { class: "primary", onclick: save }, "Save")`.
+ *
+ * `parts` that begin with "on" are listeners; those that are null, undefined or false are left out; true is an
+ * attribute without a value. Children are nodes, text, numbers, or lists of these; null, undefined and false are none.
+ */
+export function h(name, parts = {}, ...children) {
+  return filled(document.createElement(name), parts, children);
+}
+
+/** Return a new element of a drawing, as `h` does. */
+export function drawn(name, parts = {}, ...children) {
+  return filled(document.createElementNS(SVG, name), parts, children);
+}
+
+/** Replace all that is in `element`. */
+export function show(element, ...children) {
+  element.replaceChildren(...nodes(children));
+  return element;
+}
+
+function filled(element, parts, children) {
+  for (const [key, value] of Object.entries(parts)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (PROPERTIES.has(key)) element[key] = value;
+    else element.setAttribute(key, value === true ? "" : String(value));
+  }
+  element.append(...nodes(children));
+  return element;
+}
+
+function nodes(children) {
+  return children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : String(child)));
+}

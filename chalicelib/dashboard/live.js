@@ -1,0 +1,44 @@
+/** What repeats while it is looked at: polling, and the relative times on the page. */
+
+import { refreshTimes } from "./format.js";
+
+const BACKOFF_MAX_MS = 60_000;
+
+/**
+ * Call `look` now and then every `everyMs` while the page is visible, until `signal` says stop.
+ *
+ * One look at a time. Whoever comes back to the page sees a new look at once. After a look that raised, `failed` is told,
+ * and the next comes later each time, or when the API says so.
+ */
+export function poll(look, { everyMs, signal, failed = () => {} }) {
+  let timer = null;
+  let isLooking = false;
+  let faults = 0;
+  const next = async () => {
+    clearTimeout(timer);
+    if (signal.aborted || isLooking || document.hidden) return;
+    isLooking = true;
+    let waitMs = everyMs;
+    try {
+      await look();
+      faults = 0;
+    } catch (problem) {
+      if (signal.aborted || problem.name === "AbortError") return;
+      faults += 1;
+      waitMs = Math.max((problem.retryAfterS ?? 0) * 1000, Math.min(everyMs * 2 ** faults, BACKOFF_MAX_MS));
+      failed(problem);
+    } finally {
+      isLooking = false;
+    }
+    if (!signal.aborted) timer = setTimeout(next, waitMs);
+  };
+  document.addEventListener("visibilitychange", next, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  next();
+  return { again: next };
+}
+
+/** Keep the page's relative times right. */
+export function keepTimes() {
+  setInterval(() => document.hidden || refreshTimes(), 1000);
+}

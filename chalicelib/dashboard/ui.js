@@ -1,0 +1,165 @@
+/** The parts that pages are made of. Each page has the same empty, loading and error states. */
+
+import { h, show } from "./dom.js";
+
+const NEWS_MS = 6000;
+
+let idsGiven = 0;
+
+/** Return an id that no other element has. */
+export function newId() {
+  idsGiven += 1;
+  return `id${idsGiven}`;
+}
+
+/** Return the head of a page: its title, what stands beside it, and a line of explanation. */
+export function heading(title, { actions = [], lead = null } = {}) {
+  return h(
+    "div",
+    { class: "heading" },
+    h("div", {}, h("h1", { tabindex: -1 }, title), lead && h("p", { class: "lead" }, lead)),
+    actions.length ? h("div", { class: "actions" }, actions) : null,
+  );
+}
+
+/** Return a part of a page with a heading of its own. */
+export function section(title, ...children) {
+  const id = newId();
+  return h("section", { "aria-labelledby": id }, h("h2", { id }, title), children);
+}
+
+/** Return what stands where something is on its way. */
+export function loading(text = "Loading …") {
+  return h("p", { class: "loading", role: "status" }, text);
+}
+
+/** Return what stands where there is nothing yet: why, and what to do about it. */
+export function empty(title, text, ...actions) {
+  return h("div", { class: "empty" }, h("p", { class: "title" }, title), text && h("p", {}, text), actions);
+}
+
+/** Return a problem as people read it, with a button that tries again if `again` is given. */
+export function problemBox(problem, again = null) {
+  return h(
+    "div",
+    { class: "problem", role: "alert" },
+    h("p", {}, problem.message),
+    problem.requestId && h("p", { class: "faint" }, "Request ", h("code", {}, problem.requestId)),
+    again && h("button", { type: "button", onclick: again }, "Try again"),
+  );
+}
+
+/** Return the mark of a job's status. Its words are the API's. */
+export function badge(status) {
+  return h("span", { class: `badge ${status.toLowerCase().replace("_", "-")}` }, status);
+}
+
+/** Return a link to a page of this application. */
+export function link(hash, ...children) {
+  return h("a", { href: hash }, children);
+}
+
+/**
+ * Return a button whose `act` may take a while: it is busy until then, and a problem is told as news.
+ *
+ * `kind` is "primary", "danger" or nothing.
+ */
+export function button(label, act, { kind = "", ...parts } = {}) {
+  return h("button", { type: "button", class: kind, ...parts, onclick: (event) => busy(event.currentTarget, act) }, label);
+}
+
+/** Have a button busy while `act` goes on; a problem is told as news. Tells whether it went well. */
+export async function busy(element, act) {
+  if (element.getAttribute("aria-busy") === "true") return false;
+  element.setAttribute("aria-busy", "true");
+  try {
+    await act();
+    return true;
+  } catch (problem) {
+    if (problem.name !== "AbortError") announce(problem.message, { isProblem: true });
+    return false;
+  } finally {
+    element.removeAttribute("aria-busy");
+  }
+}
+
+/** Tell of something that has happened, for a few seconds; screen readers read it out. */
+export function announce(text, { isProblem = false } = {}) {
+  const note = h("p", { class: isProblem ? "note problem" : "note" }, text);
+  document.getElementById("news").append(note);
+  setTimeout(() => note.remove(), NEWS_MS);
+}
+
+/** Return a button that puts a text into the clipboard. */
+export function copyButton(label, text) {
+  return button(label, async () => {
+    await navigator.clipboard.writeText(text());
+    announce("Copied.");
+  });
+}
+
+/**
+ * Ask before something that cannot be taken back; return whether the answer was yes.
+ *
+ * `text` is nodes or text that say what will happen; `action` is what the button says.
+ */
+export function confirmed(title, text, action, { kind = "danger" } = {}) {
+  return new Promise((resolve) => {
+    const id = newId();
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
+      h("h2", { id }, title),
+      h("div", { class: "text" }, text),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
+        h("button", { type: "button", class: kind, onclick: () => dialog.close("yes") }, action),
+      ),
+    );
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
+/**
+ * Return a table. `columns` are `{ title, cell, class }`, where `cell(row)` gives nodes or text.
+ *
+ * On a narrow screen each row is a card, in which every value has its title.
+ */
+export function table(caption, columns, rows) {
+  return h(
+    "table",
+    {},
+    h("caption", { class: "unseen" }, caption),
+    h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.class }, column.title)))),
+    h(
+      "tbody",
+      {},
+      rows.map((row) =>
+        h("tr", {}, columns.map((column) => h("td", { class: column.class, "data-title": column.title }, column.cell(row)))),
+      ),
+    ),
+  );
+}
+
+/** Return a list of terms and what they are: `[["Status", badge(…)], …]`; pairs that are null are left out. */
+export function facts(pairs) {
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs.filter(Boolean).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+  );
+}
+
+/** Show in `root` what `load` gives: until then that it is on its way, and a problem with a way to try again. */
+export async function filledWhenLoaded(root, load) {
+  show(root, loading());
+  try {
+    show(root, await load());
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    show(root, problemBox(problem, () => filledWhenLoaded(root, load)));
+  }
+}
