@@ -208,6 +208,8 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
         "POST /admin/jobs/{owner_id}/{job_id}/cancel",
         "POST /admin/jobs/{owner_id}/{job_id}/retry",
         "POST /admin/bulk",
+        "GET /admin/statistics",
+        "GET /admin/overview",
     }
     for each in ENDPOINTS:
         if each.path.startswith("/jobs"):
