@@ -43,6 +43,7 @@ from chalicelib.deliveries import DeliveryConsumer
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.erasures import ErasureConsumer
 from chalicelib.intake import IntakeConsumer
+from chalicelib.job_administration_wiring import wired_job_administration
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import (
     Clock,
@@ -67,7 +68,6 @@ from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
 from chalicelib.services.job_administration import JobAdministration
-from chalicelib.services.job_search import JobSearch
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
@@ -216,13 +216,20 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         schedules=schedule_service,
     )
     job_service = JobService(jobs=jobs, lists=lists, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker)
-    search = JobSearch(
-        users=users,
+    job_administration = wired_job_administration(
+        service=job_service,
+        jobs=jobs,
         lists=lists,
         everybodys_jobs=DynamoDBEverybodysJobs(lambda: clients.dynamodb, table=settings.jobs_table),
+        queue=queue,
+        users=users,
+        credentials=credentials,
+        audit=audit,
         clock=clock,
+        ids=ids,
+        limits=limits,
+        worker=worker,
     )
-    auditing = Auditing(clock=clock, ids=ids)
     limits_store = DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table)
     rate_limiter = RateLimiter(limits_store, clock, ids)
     return Services(
@@ -231,20 +238,8 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         sessions=accounts.sessions,
         api_keys=accounts.api_keys,
         administration=accounts.administration,
-        job_administration=JobAdministration(
-            jobs=job_service, search=search, credentials=credentials, audit=audit, auditing=auditing
-        ),
-        bulk_actions=BulkActions(
-            search=search,
-            jobs=jobs,
-            queue=queue,
-            audit=audit,
-            auditing=auditing,
-            clock=clock,
-            ids=ids,
-            limits=limits,
-            worker=worker,
-        ),
+        job_administration=job_administration.one_by_one,
+        bulk_actions=job_administration.in_bulk,
         statistics=StatisticsService(counts=counts, jobs=jobs, queue=queue, clock=clock),
         erasures=ErasureConsumer(
             erasure=ErasureService(

@@ -24,12 +24,12 @@ from chalicelib.domain.webhook_deliveries import Delivery, DeliveryId, DeliveryK
 from chalicelib.domain.webhooks import Webhook, WebhookId
 from chalicelib.erasures import ErasureConsumer
 from chalicelib.intake import IntakeConsumer
+from chalicelib.job_administration_wiring import JobAdministrationServices, wired_job_administration
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import OperationRunner, PasswordHasher, SigningKeys, Succession, TokenCodec
 from chalicelib.relay import RelayConsumer
 from chalicelib.services.acceptance import Acceptance
 from chalicelib.services.auditing import Auditing
-from chalicelib.services.bulk_actions import BulkActions
 from chalicelib.services.counting import Counting
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
@@ -39,8 +39,6 @@ from chalicelib.services.every_minute import EveryMinute
 from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
-from chalicelib.services.job_administration import JobAdministration
-from chalicelib.services.job_search import JobSearch
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
@@ -464,16 +462,16 @@ class World:
             worker="api",
         )
 
-    def job_search(self) -> JobSearch:
-        return JobSearch(users=self.users, lists=self.jobs, everybodys_jobs=self.everybodys_jobs, clock=self.clock)
-
-    def bulk_actions(self) -> BulkActions:
-        return BulkActions(
-            search=self.job_search(),
+    def job_administration(self) -> JobAdministrationServices:
+        return wired_job_administration(
+            service=self.job_service(),
             jobs=self.jobs,
+            lists=self.jobs,
+            everybodys_jobs=self.everybodys_jobs,
             queue=self.queue,
+            users=self.users,
+            credentials=self.credentials,
             audit=self.audit,
-            auditing=Auditing(clock=self.clock, ids=self.ids),
             clock=self.clock,
             ids=self.ids,
             limits=self.limits,
@@ -481,6 +479,7 @@ class World:
         )
 
     def services(self) -> Services:
+        job_administration = self.job_administration()
         accounts = self.account_services()
         rate_limiter = RateLimiter(self.hits, self.clock, self.ids)
         read_limit = Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1), admits_uncounted=True)
@@ -490,14 +489,8 @@ class World:
             sessions=accounts.sessions,
             api_keys=accounts.api_keys,
             administration=accounts.administration,
-            job_administration=JobAdministration(
-                jobs=self.job_service(),
-                search=self.job_search(),
-                credentials=self.credentials,
-                audit=self.audit,
-                auditing=Auditing(clock=self.clock, ids=self.ids),
-            ),
-            bulk_actions=self.bulk_actions(),
+            job_administration=job_administration.one_by_one,
+            bulk_actions=job_administration.in_bulk,
             statistics=self.statistics(),
             submissions=SubmissionService(
                 jobs=self.jobs,

@@ -186,6 +186,19 @@ def test_a_job_whose_look_is_put_off_while_a_walk_goes_on_is_not_missed(ports: P
     assert met == {key_of(number).job_id for number in range(9)}
 
 
+def test_what_failed_before_the_index_had_it_is_found_by_its_owner_and_retried(aws: Aws) -> None:
+    """A row that older code wrote."""
+    job = failed_at(5)
+    item = {name: value for name, value in to_job_item(job).items() if not name.startswith("due_")}
+    aws.dynamodb.put_item(TableName=aws.jobs_table, Item=item)
+    ports = aws.ports()
+    assert walked(ports.everybodys, FAILED, 9) == []
+    assert ports.lists.page(OWNERS[0], FAILED, limit=9, after=None).jobs == [job]
+    waiting = advanced(ports.jobs, job, retried_by_hand(job))
+    assert [each.key for each in ports.jobs.due(shard(job.key.job_id), at=FAR, limit=9)] == [job.key]
+    assert walked(ports.everybodys, OPEN, 9) == [waiting]
+
+
 def test_each_job_is_in_one_partition_of_the_index(aws: Aws) -> None:
     held = made(5).claimed(make_claim("a"))
     jobs = [held, failed_at(5), failed_at(5, code="DEAD_LETTERED"), finished(held), cancelled(held), retried(held)]

@@ -37,7 +37,7 @@ def with_jobs(world: World, number: int) -> tuple[BulkActions, Caller, list[User
     jobs = [failed_job(owners[(each + 1) % 2], each) for each in range(1, number + 1)]
     for job in jobs:
         world.jobs.add(job)
-    return world.bulk_actions(), admin, owners, jobs
+    return world.job_administration().in_bulk, admin, owners, jobs
 
 
 def waiting_job(owner_id: UserId, number: int, **overrides: Any) -> Job:
@@ -85,7 +85,9 @@ def test_what_waits_and_what_runs_is_cancelled_and_measured(caplog: pytest.LogCa
     done = waiting_job(ada, 4).claimed(make_claim("b")).finished("14", make_act("end"))
     for job in (waiting, held, far, done):
         world.jobs.add(job)
-    assert run(world.bulk_actions(), admin, BulkAction.CANCEL, OPEN) == BulkDone(matched=3, changed=3, next_after=None)
+    assert run(world.job_administration().in_bulk, admin, BulkAction.CANCEL, OPEN) == BulkDone(
+        matched=3, changed=3, next_after=None
+    )
     assert statuses(world) == [JobStatus.CANCELLED] * 3 + [JobStatus.SUCCESS]
     assert {job.events[-1].reason for job in world.jobs.all() if job.key != done.key} == {BY_ADMINISTRATOR}
     assert not world.queue.messages
@@ -118,7 +120,7 @@ def test_cancelled_jobs_of_a_user_can_be_retried_too() -> None:
     _, admin, (ada,) = with_admin(world, "ada")
     world.jobs.add(waiting_job(ada, 1).cancelled(make_act("off")))
     asked = WantedJobs(username="ada", wanted=JobFilter(status=JobStatus.CANCELLED))
-    assert run(world.bulk_actions(), admin, asked=asked).changed == 1
+    assert run(world.job_administration().in_bulk, admin, asked=asked).changed == 1
     assert statuses(world) == [JobStatus.PENDING]
 
 

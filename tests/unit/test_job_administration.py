@@ -27,7 +27,7 @@ def with_admin(world: World, *usernames: str) -> tuple[JobAdministration, Caller
     admin = signed_in(services, "root-of-all")
     services.administration.make_admin("root-of-all")
     owners = [signed_in(services, each).user_id for each in usernames]
-    return world.services().job_administration, admin, owners
+    return world.job_administration().one_by_one, admin, owners
 
 
 def failed_job(owner_id: UserId, number: int = 1, *, error: JobError | None = None) -> Job:
