@@ -9,7 +9,7 @@ import { poll } from "./live.js";
 import { showAgain } from "./live_list.js";
 import { goTo } from "./router.js";
 import { attemptTable, timeline } from "./timeline.js";
-import { announce, badge, button, confirmed, copyButton, facts, heading, link, loading, problemBox, section } from "./ui.js";
+import { announce, badge, button, confirmed, copyButton, facts, heading, link, problemBox, section } from "./ui.js";
 import { valueView } from "./value_view.js";
 
 const FINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
@@ -19,7 +19,6 @@ const LOOK_EVERY_MS = 3000;
 export async function jobPage({ root, params, signal }) {
   const path = `/jobs/${encodeURIComponent(params.id)}`;
   const places = Object.fromEntries(["head", "trouble", "explanation", "facts", "outcome", "input", "history"].map((name) => [name, h("div", {})]));
-  show(root, places.head, places.trouble, loading());
   let job = null;
   let etag = null;
   let shownResult;
