@@ -112,7 +112,8 @@ function factsOf(job) {
     "div",
     { class: "card" },
     facts([
-      ["Attempt", job.attempt === 0 ? "none yet" : `${job.attempt}; ${job.max_attempts} at most`],
+      ["Attempt", job.attempt || "none yet"],
+      ["Attempts at most", job.max_attempts],
       ["Accepted", when(job.created_at)],
       ["To begin", when(job.run_at)],
       ["Begun", when(job.started_at)],
