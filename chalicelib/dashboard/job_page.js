@@ -2,11 +2,10 @@
 
 import { call } from "./api.js";
 import { curlOf } from "./curl.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { duration, when } from "./format.js";
 import { tagList } from "./job_list.js";
 import { poll } from "./live.js";
-import { showAgain } from "./live_list.js";
 import { goTo } from "./router.js";
 import { attemptTable, timeline } from "./timeline.js";
 import { announce, badge, button, confirmed, copyButton, facts, heading, link, problemBox, section } from "./ui.js";

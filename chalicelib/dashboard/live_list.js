@@ -1,7 +1,7 @@
 /** A list that is looked at page by page, and whose page follows what happens. */
 
 import { call, query } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { poll } from "./live.js";
 import { button, loading, problemBox } from "./ui.js";
 
@@ -47,14 +47,6 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
     poll(look, { everyMs, signal: within, failed });
   };
   return { show: showParams };
-}
-
-/** Replace all that is in `root`, and leave the focus where it is: on what has the same `data-key` or address as before. */
-export function showAgain(root, ...children) {
-  const focused = root.contains(document.activeElement) ? document.activeElement : null;
-  const key = CSS.escape(focused?.dataset.key ?? focused?.getAttribute("href") ?? "");
-  show(root, children);
-  if (key) root.querySelector(`[data-key="${key}"], a[href="${key}"]`)?.focus({ preventScroll: true });
 }
 
 function tell(status, changed) {

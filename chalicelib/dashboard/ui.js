@@ -101,7 +101,7 @@ export function copyButton(label, text) {
 /**
  * Ask before something that cannot be taken back; return whether the answer was yes.
  *
- * `text` is nodes or text that say what will happen; `action` is what the button says.
+ * `text` is nodes or text that say what will happen, or fields besides; `action` is what the button says.
  */
 export function confirmed(title, text, action, { kind = "danger" } = {}) {
   return new Promise((resolve) => {
@@ -110,12 +110,16 @@ export function confirmed(title, text, action, { kind = "danger" } = {}) {
       "dialog",
       { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
       h("h2", { id }, title),
-      h("div", { class: "text" }, text),
       h(
-        "div",
-        { class: "actions" },
-        h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
-        h("button", { type: "button", class: kind, onclick: () => dialog.close("yes") }, action),
+        "form",
+        { method: "dialog" },
+        h("div", { class: "text" }, text),
+        h(
+          "div",
+          { class: "actions" },
+          h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
+          h("button", { type: "submit", class: kind, value: "yes" }, action),
+        ),
       ),
     );
     document.body.append(dialog);

@@ -1,12 +1,12 @@
 /** `#/webhooks/<id>`: one webhook, and what it was sent; `#/webhooks/<id>/<delivery>`: one delivery. */
 
 import { call } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { duration, when } from "./format.js";
 import { parsed } from "./json.js";
 import { poll } from "./live.js";
-import { liveList, showAgain } from "./live_list.js";
+import { liveList } from "./live_list.js";
 import { goTo } from "./router.js";
 import { shownOnce } from "./secrets.js";
 import { typedInstant } from "./typed.js";

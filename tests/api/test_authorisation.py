@@ -202,6 +202,8 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
     assert {name_of(each) for each in ENDPOINTS if each.access is Access.ADMIN} == {
         "GET /users/{username}",
         "PATCH /users/{username}",
+        "GET /admin/statistics",
+        "GET /admin/overview",
     }
     for each in ENDPOINTS:
         if each.path.startswith("/jobs"):

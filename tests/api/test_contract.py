@@ -263,6 +263,8 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "NOT_PERMITTED": _by_a_key_without_the_scope,
     "GET /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
     "PATCH /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
+    "GET /admin/statistics NOT_PERMITTED": _by_another_than_an_administrator,
+    "GET /admin/overview NOT_PERMITTED": _by_another_than_an_administrator,
     "NOT_FOUND": _nothing_there,
     "CONFLICT": _a_second_time,
     "DELETE /jobs/{job_id} CONFLICT": _not_yet_final,

@@ -1,0 +1,233 @@
+/** Retrying or cancelling all jobs that match a filter: counted first, then done step by step, with the outcome. */
+
+import { jobsText } from "./admin.js";
+import { call, query } from "./api.js";
+import { h, show } from "./dom.js";
+import { choice, field, form } from "./forms.js";
+import { exactly } from "./format.js";
+import { announce, button, confirmed, empty, facts, filledWhenLoaded, heading, link, problemBox, section } from "./ui.js";
+
+/** What can be done: which jobs it takes, and the filter that says so. */
+const BULK_KINDS = {
+  retry: { label: "Retry failed jobs", jobs: "failed", action: "retry", verb: "Retry", done: "retried", filter: {} },
+  "retry-dead": { label: "Retry dead letters", jobs: "dead", action: "retry", verb: "Retry", done: "retried", filter: { dead: true } },
+  "retry-cancelled": {
+    label: "Retry cancelled jobs of a user",
+    jobs: "cancelled",
+    action: "retry",
+    verb: "Retry",
+    done: "retried",
+    filter: { status: "CANCELLED" },
+  },
+  cancel: { label: "Cancel waiting and running jobs", jobs: "waiting and running", action: "cancel", verb: "Cancel", done: "cancelled", filter: {} },
+};
+const WITH_ERRORS = new Set(["retry", "retry-dead"]);
+
+const BULK_TRIES = 5;
+
+/** The page `#/admin/bulk`; its query fills the form in, and what is there is counted at once. */
+export function bulkPage({ root, query: asked, signal }) {
+  const below = h("div", { class: "stack" });
+  const top = h("div", {});
+  show(
+    root,
+    heading("Retry or cancel many", {
+      lead: "The jobs that match are counted first, and nothing changes before you have confirmed the number.",
+    }),
+    top,
+    below,
+  );
+  const begin = (values) => previewBulk(below, bulkOrder(values), signal);
+  filledWhenLoaded(top, async () => {
+    const { operations } = (await call("GET", "/operations", { signal })).body;
+    return h("div", { class: "card" }, bulkForm(asked, operations, begin, () => show(below)));
+  });
+  if (asked.get("what") in BULK_KINDS) begin(Object.fromEntries(asked)).catch((problem) => showBulkProblem(below, problem));
+}
+
+function showBulkProblem(below, problem) {
+  if (problem.name !== "AbortError") show(below, problemBox(problem));
+}
+
+function bulkForm(asked, operations, begin, changed) {
+  const text = (name, label, parts = {}) =>
+    field(name, label, { value: asked.get(name) ?? "", autocapitalize: "none", spellcheck: "false", pointer: `#/filter/${name}`, ...parts });
+  const what = choice(
+    "what",
+    "What to do",
+    Object.entries(BULK_KINDS).map(([value, { label }]) => [value, label]),
+    { selected: asked.get("what") },
+  );
+  const errors = text("error_code", "Error code");
+  const fits = () => {
+    errors.element.hidden = !WITH_ERRORS.has(what.input.value);
+  };
+  what.input.addEventListener("change", fits);
+  fits();
+  const named = [["", "Any"], ...operations.map(({ name }) => [name, name])];
+  const fields = [
+    what,
+    text("username", "User"),
+    choice("operation", "Operation", named, { selected: asked.get("operation"), pointer: "#/filter/operation" }),
+    errors,
+    field("created_before", "Accepted before", {
+      type: "datetime-local",
+      hint: "Empty: before this moment.",
+      pointer: "#/filter/created_before",
+      read: ({ value }) => (value ? new Date(value).toISOString() : undefined),
+    }),
+  ];
+  const made = form(fields, { action: "Count what matches", submit: begin });
+  // What was counted holds for what the form said then.
+  made.addEventListener("input", changed);
+  made.classList.add("fields");
+  return made;
+}
+
+/** What is asked of the API, of what was typed in. It is the same for all calls: jobs accepted later are not meant. */
+function bulkOrder({ what, username, operation, error_code, created_before }) {
+  const { action, filter } = BULK_KINDS[what];
+  const given = { username, operation, created_before: created_before ?? new Date().toISOString(), ...filter };
+  if (WITH_ERRORS.has(what)) given.error_code = error_code;
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined && value !== "");
+  return { what, body: { action, filter: Object.fromEntries(entries) } };
+}
+
+/** Count what matches; show the number, and the button that goes on. */
+async function previewBulk(below, order, signal) {
+  const says = h("p", { class: "loading", role: "status" }, "Counting …");
+  show(below, says);
+  const { matched } = await bulkSteps({ ...order.body, preview: true }, signal, (sums) =>
+    show(says, `Counting … ${jobsText(sums.matched)} so far`),
+  );
+  if (!matched) return show(below, empty("No job matches.", "Nothing would change."));
+  const { verb } = BULK_KINDS[order.what];
+  return show(
+    below,
+    section(
+      matched === 1 ? "1 job matches" : `${jobsText(matched)} match`,
+      h("div", { class: "card" }, bulkFacts(order)),
+      h(
+        "div",
+        { class: "actions after" },
+        button(`${verb} ${jobsText(matched)}`, () => confirmBulk(below, order, matched, signal), {
+          kind: order.body.action === "cancel" ? "danger" : "primary",
+        }),
+        link(bulkListHash(order), "See them"),
+      ),
+    ),
+  );
+}
+
+function bulkFacts({ what, body: { filter } }) {
+  return facts([
+    ["Jobs", BULK_KINDS[what].jobs],
+    ["User", filter.username ?? "everybody"],
+    ["Operation", filter.operation ?? "any"],
+    filter.error_code && ["Error", h("code", {}, filter.error_code)],
+    ["Accepted before", exactly(new Date(filter.created_before))],
+  ]);
+}
+
+/** The list that shows what is meant; it knows no "accepted before". */
+function bulkListHash({ what, body: { filter } }) {
+  if (what === "retry-dead") return `#/admin/dead${query({ username: filter.username })}`;
+  const status = { cancel: "PENDING", retry: "FAILED", "retry-cancelled": "CANCELLED" }[what];
+  const { username, operation, error_code } = filter;
+  return `#/admin/jobs${query({ status, username, operation, error_code })}`;
+}
+
+async function confirmBulk(below, order, matched, signal) {
+  const { verb } = BULK_KINDS[order.what];
+  const title = `${verb} ${jobsText(matched)}?`;
+  const warning = order.body.action === "cancel" ? "Attempts that are running are cut off." : "Each gets a fresh set of attempts.";
+  const text = [bulkFacts(order), h("p", { class: "after" }, warning)];
+  const kind = order.body.action === "cancel" ? "danger" : "primary";
+  if (await confirmed(title, text, `${verb} ${jobsText(matched)}`, { kind })) runBulk(below, order, matched, signal);
+}
+
+/** Do it, step by step, and show how far it is; then the outcome. */
+async function runBulk(below, order, expected, signal, from = undefined) {
+  const { done } = BULK_KINDS[order.what];
+  const stop = new AbortController();
+  const says = h("p", { role: "status", tabindex: -1 }, `0 of ${jobsText(expected)} ${done}`);
+  const bar = h("progress", { max: expected, value: 0, "aria-label": `Jobs ${done}` });
+  show(
+    below,
+    section(
+      "Under way",
+      says,
+      bar,
+      h("p", { class: "hint-box" }, "Leaving this page stops it after the step that is under way."),
+      h("div", { class: "actions after" }, button("Stop", () => stop.abort())),
+    ),
+  );
+  says.focus();
+  let sums = from ?? { matched: 0, changed: 0, cursor: undefined };
+  const told = (latest) => {
+    sums = latest;
+    bar.value = Math.min(sums.matched, expected);
+    show(says, `${sums.changed.toLocaleString()} of ${jobsText(expected)} ${done}`);
+  };
+  try {
+    await bulkSteps({ ...order.body, preview: false }, signal, told, { from: sums, stop: stop.signal });
+    bulkOutcome(below, order, sums, stop.signal.aborted && sums.cursor !== null);
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    show(
+      below,
+      problemBox(problem),
+      h("p", {}, `${jobsText(sums.changed)} ${done} so far.`),
+      h("div", { class: "actions" }, button("Go on", () => void runBulk(below, order, expected, signal, sums), { kind: "primary" })),
+    );
+  }
+}
+
+function bulkOutcome(below, order, { matched, changed }, isStopped) {
+  const { done } = BULK_KINDS[order.what];
+  const title = isStopped ? `Stopped: ${jobsText(changed)} ${done}` : `${jobsText(changed)} ${done}`;
+  const others = matched - changed;
+  announce(title);
+  show(
+    below,
+    h(
+      "div",
+      { class: "card outcome" },
+      h("h2", {}, title),
+      h("p", {}, `${jobsText(matched)} matched.`, others > 0 && ` ${jobsText(others)} had changed meanwhile and were left as they are.`),
+      isStopped && h("p", {}, "Those that were not reached are as they were."),
+      h("p", {}, link(bulkListHash(order), "To the list")),
+    ),
+  );
+}
+
+/**
+ * Repeat a call with its `next_cursor` until there is none, and add up what it tells; return `{ matched, changed, cursor }`.
+ *
+ * `told` gets the sums after each. A call that comes too early is made again when the API says.
+ */
+async function bulkSteps(body, signal, told, { from = { matched: 0, changed: 0, cursor: undefined }, stop = null } = {}) {
+  let sums = from;
+  do {
+    const answer = await patiently(() => call("POST", "/admin/bulk", { body: { ...body, cursor: sums.cursor }, signal }), signal);
+    sums = {
+      matched: sums.matched + answer.body.matched,
+      changed: sums.changed + answer.body.changed,
+      cursor: answer.body.next_cursor,
+    };
+    told(sums);
+  } while (sums.cursor !== null && !stop?.aborted);
+  return sums;
+}
+
+async function patiently(send, signal) {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await send();
+    } catch (problem) {
+      if (!problem.retryAfterS || tried === BULK_TRIES) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, problem.retryAfterS * 1000));
+      signal.throwIfAborted();
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** One job of anybody: how it went, why it is where it is, and its retrying or cancelling. */
+
+import { anyJobBadges, ownerLink } from "./admin.js";
+import { changeButton } from "./admin_job_list.js";
+import { call } from "./api.js";
+import { h, show } from "./dom.js";
+import { when } from "./format.js";
+import { attemptTable, timeline } from "./timeline.js";
+import { button, copyButton, facts, filledWhenLoaded, heading, section } from "./ui.js";
+
+/** The page `#/admin/jobs/<owner_id>/<job_id>`. Each look is on record at both sides, so it is not repeated by itself. */
+export function adminJobPage({ root, params, signal }) {
+  const path = `/admin/jobs/${encodeURIComponent(params.owner)}/${encodeURIComponent(params.job)}`;
+  const content = h("div", {});
+  const actions = h("div", { class: "actions" });
+  const load = () =>
+    filledWhenLoaded(content, async () => {
+      const job = (await call("GET", path, { signal })).body;
+      show(actions, button("Refresh", load), changeButton(job, load, { kind: changeKind(job) }));
+      return anyJobContent(job);
+    });
+  show(
+    root,
+    heading(h("span", {}, "Job ", h("code", {}, params.job)), { actions: [actions] }),
+    content,
+  );
+  load();
+}
+
+function changeKind(job) {
+  return job.status === "FAILED" || job.status === "CANCELLED" ? "primary" : "danger";
+}
+
+function anyJobContent(job) {
+  const attempts = attemptTable(job.events);
+  return [
+    h("p", { class: "explanation" }, job.explanation),
+    h(
+      "div",
+      { class: "card" },
+      facts([
+        ["Status", anyJobBadges(job)],
+        ["Operation", job.operation],
+        ["User", ownerLink(job)],
+        ["Attempt", job.attempt],
+        ["Attempts before it fails", job.max_attempts],
+        ["Accepted", when(job.created_at)],
+        ["Due", when(job.run_at)],
+        ["Began", when(job.started_at)],
+        ["Ended", when(job.finished_at)],
+        job.tags.length ? ["Tags", job.tags.join(", ")] : null,
+        job.username ? null : ["Owner id", h("code", {}, job.owner_id)],
+        job.error && ["Error", [h("code", {}, job.error.code), " ", job.error.detail]],
+      ]),
+    ),
+    section("What happened", timeline(job.events)),
+    attempts && section("Attempts", attempts),
+    h("p", { class: "more" }, copyButton("Copy the job's id", () => job.job_id)),
+  ];
+}

@@ -1,0 +1,105 @@
+"""The page for people in a browser, over an API that answers as a test tells it to: for states that are rare."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from playwright.sync_api import Browser, Page, Route, ViewportSize
+
+from tests.api.client import Api
+from tests.browser.chromium import complaints_of
+
+HOST = "localhost:8000"
+PATIENCE_MS = 10_000
+WINDOW = ViewportSize(width=1280, height=900)
+
+ADMIN = {
+    "user_id": "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+    "username": "ada",
+    "role": "admin",
+    "created_at": "2026-01-05T08:00:00Z",
+}
+SESSION = {"access_token": "a.b.c", "token_type": "bearer", "expires_in": 900}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One request of the page."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+Answer = tuple[int, Any]
+"""A status and a body; of 400 and above the body is a problem's own fields."""
+
+
+@dataclass(kw_only=True)
+class StandIn:
+    """
+    ``answers`` are bodies, or functions of the request that give a status and a body, by method and path.
+
+    ``asked`` are the requests so far, but for those of the page's files and of the session.
+    """
+
+    page: Page
+    answers: dict[str, Any] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, place: str) -> Page:
+        """Open a page of the application, such as ``#/admin``."""
+        self.page.goto(f"http://{HOST}/dashboard{place}")
+        return self.page
+
+    def bodies(self, of: str) -> list[Any]:
+        """The bodies that were sent to a method and path."""
+        return [each.body for each in self.asked if f"{each.method} {each.path}" == of]
+
+
+@contextmanager
+def stand_in(browser: Browser, files: Api, *, me: Mapping[str, Any] = ADMIN, **options: Any) -> Iterator[StandIn]:
+    """A window of its own, with somebody signed in; the page and its files are those of ``files``."""
+    context = browser.new_context(**({"viewport": WINDOW} | options))
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    session = {"POST /dashboard/session/refresh": SESSION, "GET /me": dict(me)}
+    told = StandIn(page=page, answers=session, complaints=complaints_of(page, HOST))
+    context.route("**/*", lambda route: _answer(route, told, files))
+    yield told
+    context.close()
+
+
+def _answer(route: Route, told: StandIn, files: Api) -> None:
+    address = urlsplit(route.request.url)
+    if address.path.startswith("/dashboard") and route.request.method == "GET":
+        given = files.get(address.path)
+        route.fulfill(status=given.status, headers=dict(given.headers), body=given.text)
+        return
+    sent = route.request.post_data
+    asked = Asked(
+        method=route.request.method,
+        path=unquote(address.path),
+        query=dict(parse_qsl(address.query)),
+        body=None if sent is None else json.loads(sent),
+    )
+    told.asked.append(asked)
+    status, body = _told(told.answers.get(f"{asked.method} {asked.path}"), asked)
+    if status >= 400:  # noqa: PLR2004 - RFC 9110
+        body = {"code": "UNAVAILABLE", "detail": "try again later", "request_id": "9f0c"} | body
+    headers = {"Retry-After": str(body["retry_after_s"])} if "retry_after_s" in body else {}
+    route.fulfill(status=status, headers=headers | {"Content-Type": "application/json"}, body=json.dumps(body))
+
+
+def _told(answer: Answer | Callable[[Asked], Answer] | Any, asked: Asked) -> Answer:
+    if answer is None:
+        return 404, {"code": "NOT_FOUND", "detail": f"there is no {asked.path}"}
+    if callable(answer):
+        status, body = answer(asked)
+        return status, body
+    return 200, answer
