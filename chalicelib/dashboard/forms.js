@@ -127,8 +127,3 @@ function placeText(pointer) {
     .map((part) => (/^\d+$/.test(part) ? `item ${Number(part) + 1}` : part))
     .join(", ");
 }
-
-/** Return a field that nobody sees: by it password managers know whose password a form is about. */
-export function usernameFor(username) {
-  return h("input", { type: "text", name: "username", value: username, autocomplete: "username", hidden: true, readonly: true });
-}

@@ -3,7 +3,7 @@
 import { me } from "./account.js";
 import { signIn } from "./api.js";
 import { h } from "./dom.js";
-import { field, form, usernameFor } from "./forms.js";
+import { field, form } from "./forms.js";
 import { newId } from "./ui.js";
 
 /** Do what `act` does; if the sign-in is too long ago for it, sign in again and do it once more. */
@@ -15,6 +15,12 @@ export async function withRecentSignIn(act) {
   }
   if (!(await signedInAgain())) throw new DOMException("The password was not given.", "AbortError");
   return act();
+}
+
+/** Arrange the fields of a form that asks for a password: password managers want to know whose it is. */
+export function withUsername(fields) {
+  const name = h("input", { type: "text", class: "unseen", autocomplete: "username", readonly: true, tabindex: -1, "aria-hidden": "true", value: me.username });
+  return [name, fields.map((each) => each.element)];
 }
 
 function signedInAgain() {
@@ -33,7 +39,7 @@ function signedInAgain() {
       { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
       h("h2", { id }, "Is it you?"),
       h("p", { class: "text" }, "You signed in a while ago. For this, give your password once more."),
-      form(fields, { action: "Go on", submit: enter, more: [usernameFor(me.username), back] }),
+      form(fields, { action: "Go on", submit: enter, more: back, arranged: withUsername }),
     );
     document.body.append(dialog);
     dialog.showModal();
