@@ -17,6 +17,7 @@ from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.schedules import DynamoDBScheduleRepository
+from chalicelib.adapters.dynamodb.statistics import DynamoDBCountStore
 from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
@@ -54,6 +55,7 @@ from chalicelib.services.administration import Administration
 from chalicelib.services.api_keys import ApiKeyService
 from chalicelib.services.auditing import Auditing
 from chalicelib.services.authentication import Authentication
+from chalicelib.services.counting import Counting
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_sweeping import DeliverySweep
@@ -67,6 +69,7 @@ from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
 from chalicelib.services.schedules import ScheduleService
 from chalicelib.services.sessions import SessionService
+from chalicelib.services.statistics import StatisticsService
 from chalicelib.services.submission import SubmissionService
 from chalicelib.services.sweeping import Sweep
 from chalicelib.services.waiting import Waiting
@@ -83,6 +86,7 @@ class Services:
     sessions: SessionService
     api_keys: ApiKeyService
     administration: Administration
+    statistics: StatisticsService
     submissions: SubmissionService
     jobs: JobService
     schedules: ScheduleService
@@ -187,6 +191,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         ids=ids,
         to_anywhere=settings.webhooks_to_anywhere,
     )
+    counts = DynamoDBCountStore(lambda: clients.dynamodb, table=settings.statistics_table)
     erasures = SqsErasureQueue(lambda: clients.sqs, queue_url=settings.erasures_queue_url)
     accounts = wired_accounts(
         users=users,
@@ -212,6 +217,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         sessions=accounts.sessions,
         api_keys=accounts.api_keys,
         administration=accounts.administration,
+        statistics=StatisticsService(counts=counts, jobs=jobs, queue=queue, clock=clock),
         erasures=ErasureConsumer(
             erasure=ErasureService(
                 users=users,
@@ -317,6 +323,8 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
                 ids=ids,
                 retention=timedelta(days=settings.delivery_retention_days),
             ),
+            # Where an update has not brought the setting yet, there is no table to count in.
+            counting=Counting(counts) if settings.statistics_table else None,
             partial_responses=settings.partial_batch_responses,
         ),
         every_minute=EveryMinute(

@@ -113,6 +113,7 @@ class Settings:
     webhooks_table: str = ""
     deliveries_table: str = ""
     schedules_table: str = ""
+    statistics_table: str = ""
     deliveries_queue_url: str = ""
     intake_queue_url: str = ""
     intake_refused_queue_url: str = ""

@@ -215,6 +215,10 @@ class RateLimitStore(Protocol):
         """
         ...
 
+    def get(self, holder: str, limit: Limit) -> Tally | None:
+        """Return a tally as it is now, ``None`` where nothing was taken for long; nothing is taken by that."""
+        ...
+
 
 class JobQueue(Protocol):
     """The queue that wakes consumers: at least once, in any order."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.adapters.dynamodb.stream_records import change_of
 from chalicelib.consumer import BatchResponse
+from chalicelib.services.counting import Counting
 from chalicelib.services.relaying import Relay, RelayBroke
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,11 @@ class RelayConsumer:
 
     ``partial_responses`` tells whether the event source mapping has ``ReportBatchItemFailures``; see
     `chalicelib.consumer`. Without it a change that is to come again brings its whole batch back, whose events are then
-    told twice.
+    told twice. Ends are counted of what does not come again; without ``counting`` none are.
     """
 
     relay: Relay
+    counting: Counting | None
     partial_responses: bool
 
     def consume(self, event: Mapping[str, Any], time_left: Callable[[], timedelta]) -> BatchResponse | None:
@@ -51,6 +53,8 @@ class RelayConsumer:
             logger.exception("relay broke", extra={"position": broke.position})
             again = broke.position
         logger.info("changes relayed", extra={"changes": len(changes), "come_again_from": again})
+        if self.counting is not None and (again is None or self.partial_responses):
+            self.counting.count(changes, until=again, time_left=time_left)
         if self.partial_responses:
             return {"batchItemFailures": [] if again is None else [{"itemIdentifier": again}]}
         if again is not None:

@@ -124,7 +124,7 @@ def package(stage: str, folder: Path) -> None:
         # A region is all it needs of AWS; neither a profile nor a machine's role must be looked for.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-        environment |= {"PYTHONDONTWRITEBYTECODE": "1"}  # bytecode would make every zip differ
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(BUILD / "pycache"))  # beside the source it would be packed
         wheels = lambda_wheels(architecture)
         # On every machine alike: pip takes the wheels that were checked, for the platform they are for.
         environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_ONLY_BINARY": ":all:"}

@@ -29,6 +29,10 @@ LISTENING = b"Running on http"
 """What Hypercorn, MiniStack's server, logs once it is bound."""
 
 
+KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
+"""What the child has of the caller's environment."""
+
+
 class EmulatorError(Exception):
     """The emulator did not start; the message holds the end of its log."""
 
@@ -67,7 +71,7 @@ def running_emulator(
 
 def _environment(folder: str, port: int, *, enforce_iam: bool, state: Path | None) -> dict[str, str]:
     """Return the child's whole environment: the caller's AWS settings must not reach the functions."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return kept | {
         "AUTH": "true" if enforce_iam else "false",
         "AWS_ACCESS_KEY_ID": "test",
@@ -78,7 +82,6 @@ def _environment(folder: str, port: int, *, enforce_iam: bool, state: Path | Non
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
         "PERSIST_STATE": "0" if state is None else "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "SFTP_ENABLED": "0",
         "STATE_DIR": f"{folder}/state" if state is None else str(state),

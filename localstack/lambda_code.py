@@ -2,8 +2,9 @@
 The code of MiniStack's functions, unpacked once for all processes that run it.
 
 MiniStack unpacks the zip anew for each of them: a thousand files, which takes longer than all else that a process does
-before its first event. What a function writes among its code, which on Lambda it cannot, all of them see. For functions
-in Python: among the code of those for Node.js MiniStack puts their layers.
+before its first event. What a function writes among its code, which on Lambda it cannot, all of them see: so the
+modules of its packages are compiled once too. For functions in Python: among the code of those for Node.js MiniStack
+puts their layers.
 """
 
 import hashlib
@@ -51,7 +52,9 @@ class SharedZip(zipfile.ZipFile):
 
 
 def share_code() -> None:
-    """Have the workers of the MiniStack in this process share what they run."""
+    """Have the workers of the MiniStack in this process share what they run, and its bytecode, which is beside it."""
+    for name in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"):
+        os.environ.pop(name, None)
     zips = ModuleType(zipfile.__name__)
     vars(zips).update(vars(zipfile), ZipFile=SharedZip)
     lambda_runtime.zipfile = zips

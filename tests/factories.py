@@ -29,6 +29,7 @@ from chalicelib.ports import OperationRunner, PasswordHasher, SigningKeys, Succe
 from chalicelib.relay import RelayConsumer
 from chalicelib.services.acceptance import Acceptance
 from chalicelib.services.auditing import Auditing
+from chalicelib.services.counting import Counting
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_sweeping import DeliverySweep
@@ -41,6 +42,7 @@ from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
 from chalicelib.services.schedules import ScheduleService
+from chalicelib.services.statistics import StatisticsService
 from chalicelib.services.submission import SubmissionService
 from chalicelib.services.sweeping import Sweep
 from chalicelib.services.waiting import Waiting
@@ -71,6 +73,7 @@ from tests.fakes import (
 )
 from tests.intake_fakes import InMemoryIntakeQueue, InMemoryRefusedMessages
 from tests.schedule_fakes import InMemoryScheduleRepository
+from tests.statistics_fakes import InMemoryCountStore, InMemoryQueueGauge
 from tests.webhook_fakes import InMemoryWebhookRepository
 
 OWNER = UserId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a11")
@@ -266,6 +269,7 @@ class World:
     jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
     hits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
     queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
+    counts: InMemoryCountStore = field(default_factory=InMemoryCountStore)
     catalogue: OperationRegistry = field(default_factory=lambda: OperationRegistry(operations))
     runner: OperationRunner | None = None
     passwords: PasswordHasher = field(default_factory=ReversedPasswords)
@@ -347,6 +351,11 @@ class World:
             clock=self.clock,
             ids=self.ids,
             retention=timedelta(days=14),
+        )
+
+    def statistics(self) -> StatisticsService:
+        return StatisticsService(
+            counts=self.counts, jobs=self.jobs, queue=InMemoryQueueGauge(self.queue), clock=self.clock
         )
 
     def delivering(self) -> Delivering:
@@ -448,6 +457,7 @@ class World:
             sessions=accounts.sessions,
             api_keys=accounts.api_keys,
             administration=accounts.administration,
+            statistics=self.statistics(),
             submissions=SubmissionService(
                 jobs=self.jobs,
                 submissions=self.submissions,
@@ -485,7 +495,9 @@ class World:
                 queue=self.queue,
                 partial_responses=self.partial_responses,
             ),
-            relay=RelayConsumer(relay=self.relay(), partial_responses=self.partial_responses),
+            relay=RelayConsumer(
+                relay=self.relay(), counting=Counting(self.counts), partial_responses=self.partial_responses
+            ),
             every_minute=EveryMinute(
                 {"jobs": self.sweep().run, "deliveries": self.delivery_sweep().run, "schedules": self.firing().run}
             ),

@@ -393,6 +393,11 @@ class InMemoryRateLimitStore:
             self.tallies[key] = Tally(born=found.born, taken=found.taken + taking.permits, marks=marks)
             return self.tallies[key]
 
+    def get(self, holder: str, limit: Limit) -> Tally | None:
+        self.calls += 1
+        _answer_unless(self.away)
+        return self.tallies.get((holder, limit.name))
+
 
 class InMemoryJobQueue:
     """The jobs queue: ``messages`` are the keys sent, ``delays`` how much later each is to arrive."""

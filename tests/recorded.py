@@ -12,7 +12,8 @@ from typing import Any
 
 from chalicelib.domain.cloud_events import FINAL_EVENTS
 from chalicelib.domain.credentials import CredentialId
-from chalicelib.domain.jobs import Job, JobError, ScheduledRun
+from chalicelib.domain.job_ends import Count, Ending
+from chalicelib.domain.jobs import Job, JobError, JobStatus, ScheduledRun
 from chalicelib.domain.rate_limits import Tally
 from chalicelib.domain.receipts import KeyedRequest, Receipt, Refusal
 from chalicelib.domain.schedules import Schedule, Timing
@@ -126,5 +127,16 @@ RECEIPT = Receipt.of(
     KeyedRequest(key_digest="1" * 64, fingerprint="2" * 64),
     make_act("submit"),
     (KEY.job_id, Refusal(code="INVALID_INPUT", detail="data must be a list", pointer="/jobs/1/data")),
+)
+COUNT = Count(
+    ending=Ending(
+        # By their own clock the emulators delete what has expired.
+        slot=NOON.replace(year=2100, minute=35),
+        operation="square_sum",
+        status=JobStatus.FAILED,
+        error_code="TIMED_OUT",
+    ),
+    jobs=7,
+    latencies={0: 1, 12: 6},
 )
 TALLY = Tally(born="ticket-1", taken=7, marks={179543520: 0, 179543521: 4})

@@ -19,9 +19,17 @@ POLICY_OF_THE_GATEWAY = "default-src; object-src; base-uri; frame-ancestors; for
 
 
 def check_security(
-    headers: Mapping[str, str], *, cache: str = "no-store", policy: str = OF_DATA["Content-Security-Policy"]
+    headers: Mapping[str, str],
+    *,
+    cache: str = "no-store",
+    policy: str = OF_DATA["Content-Security-Policy"],
+    sets_cookie: bool = False,
 ) -> None:
-    """All of them, once and with these values; a text says its character encoding; no other origin reads anything."""
+    """
+    All of them, once and with these values; a text says its character encoding; no other origin reads anything.
+
+    A cookie is set by nothing but what `sets_cookie` says of.
+    """
     lower = [name.lower() for name in headers]
     assert len(set(lower)) == len(lower)
     given = {name.lower(): value for name, value in headers.items()}
@@ -32,4 +40,4 @@ def check_security(
     assert not content_type.startswith("text/") or content_type.endswith("; charset=utf-8")
     assert not [name for name in given if name.startswith("access-control-")]
     assert "origin" not in given.get("vary", "").lower()
-    assert "set-cookie" not in given
+    assert ("set-cookie" in given) == sets_cookie

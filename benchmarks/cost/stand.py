@@ -25,7 +25,18 @@ BEGINS_AT = datetime(2099, 1, 1, 12, tzinfo=UTC)
 """So late that no emulator takes any row for expired."""
 
 CREDENTIALS = {"username": "yourname", "password": "yourpassword"}
-TABLES = ("Users", "Jobs", "Limits", "Credentials", "Audit", "Idempotency", "Webhooks", "Deliveries", "Schedules")
+TABLES = (
+    "Users",
+    "Jobs",
+    "Limits",
+    "Credentials",
+    "Audit",
+    "Idempotency",
+    "Webhooks",
+    "Deliveries",
+    "Schedules",
+    "Statistics",
+)
 RECORDS_AT_ONCE = 100
 """Of the jobs table's stream, as ``app.py`` has it."""
 SCHEDULED = {

@@ -20,12 +20,21 @@ import msgspec
 from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.domain.jobs import JobId, JobKey
 from chalicelib.domain.users import UserId
+from chalicelib.statistics_ports import QueueDepth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
     from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, SendMessageBatchRequestEntryTypeDef
+
+DEPTHS: "Sequence[QueueAttributeNameType]" = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+"""What `QueueDepth` is made of."""
 
 BATCH_MAX = 10
 """Messages that SQS sends or deletes in one call."""
@@ -140,6 +149,19 @@ class SqsJobQueue:
         ]
         refused = send_in_batches(self._client(), self._queue_url, entries, called="the job queue")
         return {keys[place]: why for place, why in refused.items()}
+
+    def depth(self) -> QueueDepth:
+        """
+        Return about how many messages there are; what SQS says is some seconds old.
+
+        Raises:
+            Unavailable: SQS does not answer.
+        """
+        client = self._client()
+        with unavailable_when_away("the job queue"):
+            answer = client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[*DEPTHS])
+        waiting, in_flight, delayed = (int(answer["Attributes"][name]) for name in DEPTHS)
+        return QueueDepth(waiting=waiting, in_flight=in_flight, delayed=delayed)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """

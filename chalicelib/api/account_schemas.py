@@ -1,12 +1,14 @@
 """Bodies of answers about accounts and credentials. The field names are the API's."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 
 import msgspec
 
 from chalicelib.domain.audit import AuditAction, AuditEvent
 from chalicelib.domain.credentials import ApiKey, CredentialId, Scope, Session
+from chalicelib.domain.rate_limits import Standing
 from chalicelib.domain.users import Role, User
 from chalicelib.fields import (
     EXAMPLE_API_KEY,
@@ -57,6 +59,49 @@ class TokenAnswer(msgspec.Struct, frozen=True):
             expires_in=tokens.expires_in_s,
             refresh_token=tokens.refresh_token,
         )
+
+
+class PageTokenAnswer(msgspec.Struct, frozen=True):
+    """Answer of ``POST /dashboard/session`` and below it: as `TokenAnswer`, but the refresh token is in a cookie."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+    @classmethod
+    def from_tokens(cls, tokens: Tokens) -> "PageTokenAnswer":
+        """Return the answer that hands out the access token alone."""
+        return cls(
+            access_token=tokens.access_token,
+            token_type="bearer",  # noqa: S106 - the scheme's name
+            expires_in=tokens.expires_in_s,
+        )
+
+
+class LimitUsage(msgspec.Struct, frozen=True):
+    """How one stands with a limit: ``remaining`` of ``quota`` requests in any ``window_s`` seconds."""
+
+    name: Annotated[str, described("", "submit")]
+    quota: Annotated[int, described("", 120)]
+    window_s: Annotated[int, described("", 60)]
+    remaining: Annotated[int, described("How many may be made now.", 118)]
+
+    @classmethod
+    def from_standing(cls, standing: Standing) -> "LimitUsage":
+        """Return what is told of a standing."""
+        limit = standing.limit
+        return cls(
+            name=limit.name,
+            quota=limit.quota,
+            window_s=limit.window // timedelta(seconds=1),
+            remaining=standing.remaining,
+        )
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Answer of ``GET /me/usage``."""
+
+    limits: Sequence[LimitUsage]
 
 
 class OwnAccount(msgspec.Struct, frozen=True):

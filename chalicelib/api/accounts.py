@@ -10,6 +10,7 @@ from chalicelib.api.forms import Credentials, NewCredentials
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import Conflict, NotAuthenticated, RateLimited, Unavailable
 from chalicelib.domain.users import address_digest
+from chalicelib.services.sessions import Tokens
 
 
 def register(call: Call) -> Response:
@@ -22,12 +23,23 @@ def register(call: Call) -> Response:
 
 def log_in(call: Call) -> Response:
     """Exchange a name and a password for tokens."""
+    return json_response(TokenAnswer.from_tokens(signed_in(call)))
+
+
+def signed_in(call: Call) -> Tokens:
+    """
+    Begin the session that a body of `Credentials` asks for.
+
+    Raises:
+        RequestRefused: Whatever `json_body`, `count` and `AccountService.log_in` raise.
+        Unavailable: It cannot be counted, or no session be begun.
+    """
     given = json_body(call, Credentials)
     # Before the password is looked at, which is the costly part, and for a name that nobody has just the same.
     count(call, address_digest(call.address), call.services.sign_in_address_limit)
     attempt = call.services.accounts.sign_in(given.username, call.address)
     count(call, attempt.holder, call.services.sign_in_limit)
-    return json_response(TokenAnswer.from_tokens(call.services.accounts.log_in(attempt, given.password)))
+    return call.services.accounts.log_in(attempt, given.password)
 
 
 ENDPOINTS = (

@@ -106,9 +106,14 @@ def header_of(request: Request | None, name: str) -> str | None:
 
     Lines of one name are one list (RFC 9110 section 5.3), of which Chalice's own headers keep a single one.
     """
-    lines = {} if request is None else request.to_original_event().get("multiValueHeaders") or {}
-    values = [value for given, values in lines.items() if given.lower() == name for value in values]
+    values = lines_of(request, name)
     return ", ".join(values) if values else None
+
+
+def lines_of(request: Request | None, name: str) -> list[str]:
+    """Return each line of a header, by its name in lower case, for one whose lines are no list, as of ``Cookie``."""
+    lines = {} if request is None else request.to_original_event().get("multiValueHeaders") or {}
+    return [value for given, values in lines.items() if given.lower() == name for value in values]
 
 
 def occurrence(request: Request | None) -> Occurrence:

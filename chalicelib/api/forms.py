@@ -39,6 +39,10 @@ class RefreshRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refresh_token: Annotated[str, described("That of the last sign-in or refresh.", EXAMPLE_REFRESH_TOKEN)]
 
 
+class SessionRefresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /dashboard/session/refresh``: an object without fields, as the token is in the cookie."""
+
+
 class PasswordChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``PUT /me/password``."""
 

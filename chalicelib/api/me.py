@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from chalice.app import Response
 
-from chalicelib.api.account_schemas import AuditList, ListedAuditEvent, OwnAccount
+from chalicelib.api.account_schemas import AuditList, LimitUsage, ListedAuditEvent, OwnAccount, Usage
 from chalicelib.api.auth import count
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
@@ -57,6 +57,13 @@ def delete_account(call: Call) -> Response:
     return Response(body="", status_code=204)
 
 
+def show_usage(call: Call) -> Response:
+    """Return how the caller stands with the limits of submitting and reading."""
+    limits = (call.services.submit_limit, call.services.read_limit)
+    standings = [call.services.rate_limiter.standing(call.user_id, limit) for limit in limits]
+    return json_response(Usage(limits=[LimitUsage.from_standing(each) for each in standings]))
+
+
 def list_audit_events(call: Call) -> Response:
     """Return what was done with the caller's account."""
     query = query_of(call, AuditQuery)
@@ -96,6 +103,15 @@ ENDPOINTS = (
         access=Access.ACCOUNT,
         answers={204: None},
         refusals=(SignInTooOld,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/me/usage",
+        tag="Accounts",
+        summary="How many jobs may be submitted, and how many reads made, now",
+        handler=show_usage,
+        access=Access.ACCOUNT,
+        answers={200: Usage},
     ),
     Endpoint(
         method="GET",

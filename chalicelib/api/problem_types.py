@@ -97,7 +97,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = dict(
             403,
             "Not for this credential",
             "The token or the API key is valid, but not for this: an API key lacks the scope, or the call is for"
-            " administrators.",
+            " administrators, or for the service's own page.",
             "Use an API key with the scope that `WWW-Authenticate` names, or the access token of a session.",
         ),
         _type(

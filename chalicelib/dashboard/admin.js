@@ -67,13 +67,6 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
   return { element: h("div", {}, notice, content), again: looks.again };
 }
 
-/** Replace what is in `element`; the focus stays at the link where it was. */
-export function showAgain(element, ...children) {
-  const href = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  show(element, ...children);
-  if (href) focusLink(element, href);
-}
-
 /** Give the focus to the link below `element` that leads to `href`, if it is there. */
 export function focusLink(element, href) {
   [...element.querySelectorAll("a")].find((each) => each.getAttribute("href") === href)?.focus({ preventScroll: true });

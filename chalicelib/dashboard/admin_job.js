@@ -5,18 +5,8 @@ import { changeButton } from "./admin_job_list.js";
 import { call } from "./api.js";
 import { h, show } from "./dom.js";
 import { when } from "./format.js";
+import { attemptTable, timeline } from "./timeline.js";
 import { button, copyButton, facts, filledWhenLoaded, heading, section } from "./ui.js";
-
-/** What a transition is called in a sentence. */
-const TRANSITION_WORDS = {
-  SUBMIT: "Accepted",
-  CLAIM: "Attempt began",
-  FINISH: "Ended with a result",
-  RETRY: "Attempt failed; another follows",
-  FAIL: "Failed",
-  CANCEL: "Cancelled",
-  RETRY_BY_HAND: "Retried by hand",
-};
 
 /** The page `#/admin/jobs/<owner_id>/<job_id>`. Each look is on record at both sides, so it is not repeated by itself. */
 export function adminJobPage({ root, params, signal }) {
@@ -42,6 +32,7 @@ function changeKind(job) {
 }
 
 function anyJobContent(job) {
+  const attempts = attemptTable(job.events);
   return [
     h("p", { class: "explanation" }, job.explanation),
     h(
@@ -62,22 +53,8 @@ function anyJobContent(job) {
         job.error && ["Error", [h("code", {}, job.error.code), " ", job.error.detail]],
       ]),
     ),
-    section("What happened", anyJobEvents(job.events)),
+    section("What happened", timeline(job.events)),
+    attempts && section("Attempts", attempts),
     h("p", { class: "more" }, copyButton("Copy the job's id", () => job.job_id)),
   ];
-}
-
-function anyJobEvents(events) {
-  return h(
-    "ol",
-    { class: "events" },
-    events.map((event) =>
-      h(
-        "li",
-        { class: event.transition.toLowerCase() },
-        h("p", {}, h("strong", {}, TRANSITION_WORDS[event.transition] ?? event.transition), " ", when(event.at)),
-        h("p", { class: "faint" }, event.attempt > 0 && `attempt ${event.attempt}, `, `by ${event.worker}`, event.reason && `: ${event.reason}`),
-      ),
-    ),
-  );
 }

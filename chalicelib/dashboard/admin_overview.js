@@ -1,9 +1,9 @@
 /** The overview: what waits now, and how jobs have ended in the last hour, day or week. */
 
-import { anyJobLink, failureText, loadedAgain, ownerLink, showAgain } from "./admin.js";
+import { anyJobLink, failureText, loadedAgain, ownerLink } from "./admin.js";
 import { call, query } from "./api.js";
 import { timeChart } from "./charts.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { compact, duration, number, percent, when } from "./format.js";
 import { empty, filledWhenLoaded, heading, link, section, table } from "./ui.js";
 
@@ -42,7 +42,7 @@ export function overviewPage({ root, query: asked, signal }) {
   mark();
   show(
     root,
-    heading("Overview", { actions: [h("div", { class: "choices", role: "group", "aria-label": "Time shown" }, choices)] }),
+    heading("Overview", { actions: [h("div", { class: "switch", role: "group", "aria-label": "Time shown" }, choices)] }),
     h("section", { "aria-label": "What waits now" }, now.element),
     h("section", { class: "close", "aria-label": "How jobs ended" }, ends.element),
   );

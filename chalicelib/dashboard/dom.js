@@ -26,6 +26,14 @@ export function show(element, ...children) {
   return element;
 }
 
+/** Replace all that is in `root`, and leave the focus where it is: on what has the same `data-key` or address as before. */
+export function showAgain(root, ...children) {
+  const focused = root.contains(document.activeElement) ? document.activeElement : null;
+  const key = CSS.escape(focused?.dataset.key ?? focused?.getAttribute("href") ?? "");
+  show(root, children);
+  if (key) root.querySelector(`[data-key="${key}"], a[href="${key}"]`)?.focus({ preventScroll: true });
+}
+
 function filled(element, parts, children) {
   for (const [key, value] of Object.entries(parts)) {
     if (value === null || value === undefined || value === false) continue;

@@ -53,9 +53,10 @@ export function choice(name, label, options, { selected = null, ...parts } = {})
  * Return a form of `fields`, whose values are given to `submit` by their names.
  *
  * What `submit` raises is shown: at the field whose value was refused, which gets the focus, else above the button. A
- * value's own parse error is an `Error` raised by its `read`.
+ * value's own parse error is an `Error` raised by its `read`. `arranged` says where the fields stand, if not one below
+ * the other.
  */
-export function form(fields, { action, submit, kind = "primary", more = [] }) {
+export function form(fields, { action, submit, kind = "primary", more = [], arranged = inOrder }) {
   const says = h("div", {});
   const send = h("button", { type: "submit", class: kind }, action);
   const answer = async () => {
@@ -71,7 +72,7 @@ export function form(fields, { action, submit, kind = "primary", more = [] }) {
         first ??= each;
       }
     }
-    if (first) return first.input.focus();
+    if (first) return attend(first);
     try {
       await submit(values);
     } catch (problem) {
@@ -88,10 +89,21 @@ export function form(fields, { action, submit, kind = "primary", more = [] }) {
         busy(send, answer);
       },
     },
-    fields.map((each) => each.element),
+    arranged(fields),
     says,
     h("div", { class: "actions" }, send, more),
   );
+}
+
+function inOrder(fields) {
+  return fields.map((each) => each.element);
+}
+
+/** Lead to a field, also where it is folded away. */
+function attend({ input }) {
+  const folded = input.closest("details");
+  if (folded) folded.open = true;
+  input.focus();
 }
 
 /** Put each refusal of a problem beside the field that it is about; what is about none, into `says`. */
@@ -104,7 +116,7 @@ function refused(fields, problem, says) {
     about.refuse(place ? `${placeText(place)}: ${detail}` : detail);
     first ??= about;
   }
-  if (first) first.input.focus();
+  if (first) attend(first);
   else show(says, problemBox(problem));
 }
 

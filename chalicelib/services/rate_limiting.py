@@ -81,6 +81,21 @@ class RateLimiter:
         finally:
             self._remember(place, holding)
 
+    def standing(self, holder: str, limit: Limit) -> Standing:
+        """
+        Return how the holder stands now; nothing is counted.
+
+        What other containers took and have yet to use counts as used.
+
+        Raises:
+            Unavailable: The store cannot be reached.
+        """
+        now = self._clock.now()
+        interval = limit.interval_at(now)
+        holding = self._holdings.get((holder, limit.name), Holding(interval=interval)).moved_to(interval)
+        tally = self._store.get(holder, limit) or Tally()
+        return holding.knowing(tally).standing(limit, now)
+
     def _filled(self, holder: str, limit: Limit, holding: Holding, permits: int) -> Holding:
         """Return the holding with ``permits`` in it, or with all that is known of why they cannot be had."""
         for may_be_block in BLOCKS_TRIED:

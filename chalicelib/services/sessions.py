@@ -31,11 +31,16 @@ from chalicelib.services.authentication import Authentication, require_recent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a sign-in or a refresh gives: an access token, how long it holds, and what to get the next one with."""
+    """
+    What a sign-in or a refresh gives: an access token, how long it holds, and what to get the next one with.
+
+    ``session_expires_in_s`` is for how long that is possible.
+    """
 
     access_token: str = field(repr=False)
     expires_in_s: int
     refresh_token: str = field(repr=False)
+    session_expires_in_s: int
 
 
 class SessionService:
@@ -149,6 +154,18 @@ class SessionService:
         if isinstance(session, Session):
             self._end(session, AuditAction.SIGNED_OUT, actor=caller.username, address=address)
 
+    def log_out_by(self, text: str, *, address: str) -> None:
+        """
+        End the session of a refresh token; one that has ended is ended, and what is no refresh token ends nothing.
+
+        A used token will do: where it is shown a second time, a refresh ends its session too.
+        """
+        try:
+            _, session = self._shown(text, self._clock.now())
+        except NotAuthenticated:
+            return
+        self._end(session, AuditAction.SIGNED_OUT, actor=session.username, address=address)
+
     def log_out_everywhere(self, caller: Caller, *, address: str) -> None:
         """
         End every session of the caller, this one too; API keys stay.
@@ -237,6 +254,7 @@ class SessionService:
             access_token=self._tokens.issue(claims),
             expires_in_s=int((expires_at - now).total_seconds()),
             refresh_token=token.text(REFRESH_PREFIX),
+            session_expires_in_s=int((session.expires_at - now).total_seconds()),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.api.call import Access
+from chalicelib.api.dashboard_session import COOKIE
 from chalicelib.api.endpoint import Endpoint
 from chalicelib.api.idempotency import HEADER
 from tests.api.client import PASSWORD, Answer, Api, Tokens
@@ -152,10 +153,22 @@ def _with_the_refresh_token(attempt: Attempt) -> None:
     attempt.body = {"refresh_token": attempt.owner.refresh}
 
 
+def _with_the_cookie(attempt: Attempt) -> None:
+    attempt.headers["Cookie"] = f"{COOKIE}={attempt.owner.refresh}"
+
+
+def _with_the_cookie_alone(attempt: Attempt) -> None:
+    _with_the_cookie(attempt)
+    attempt.body = {}
+
+
 PREPARED: dict[str, Callable[[Attempt], None]] = {
     "POST /register": _with(username="grace", password=PASSWORD),
     "POST /login": _with(username="ada", password=PASSWORD),
     "POST /token/refresh": _with_the_refresh_token,
+    "POST /dashboard/session": _with(username="ada", password=PASSWORD),
+    "POST /dashboard/session/refresh": _with_the_cookie_alone,
+    "DELETE /dashboard/session": _with_the_cookie,
     "PUT /me/password": _with(current_password=PASSWORD, new_password=f"another {PASSWORD}"),
     "POST /api-keys": _with(name="nightly import", scopes=["jobs:read"]),
     "PATCH /users/{username}": _with(role="admin"),

@@ -187,6 +187,9 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
         "POST /register",
         "POST /login",
         "POST /token/refresh",
+        "POST /dashboard/session",
+        "POST /dashboard/session/refresh",
+        "DELETE /dashboard/session",
         "GET /health",
         "GET /operations",
         "GET /problems",
@@ -199,6 +202,8 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
     assert {name_of(each) for each in ENDPOINTS if each.access is Access.ADMIN} == {
         "GET /users/{username}",
         "PATCH /users/{username}",
+        "GET /admin/statistics",
+        "GET /admin/overview",
     }
     for each in ENDPOINTS:
         if each.path.startswith("/jobs"):

@@ -18,6 +18,7 @@ import pytest
 from chalice.app import Response
 
 from chalicelib.api.call import Access, Call
+from chalicelib.api.dashboard_session import COOKIE
 from chalicelib.api.endpoint import METHODS, Endpoint
 from chalicelib.api.idempotency import HEADER
 from chalicelib.api.possible import FROM_THE_GATEWAY, possible_errors
@@ -72,9 +73,14 @@ def _with_no_job_to_accept(attempt: Attempt) -> None:
     attempt.body = {"jobs": [JOB | {"data": "none"}]}
 
 
+def _without_a_cookie(attempt: Attempt) -> None:
+    del attempt.headers["Cookie"]
+
+
 BROUGHT_ABOUT: dict[str, Callable[[Attempt], None]] = {
     "POST /jobs 200": _computed_while_its_caller_waits,
     "POST /jobs/batch 200": _with_no_job_to_accept,
+    "POST /dashboard/session/refresh 204": _without_a_cookie,
 }
 """How a good request comes to another success than the one it has by itself."""
 
@@ -193,6 +199,19 @@ def _too_large(attempt: Attempt) -> None:
     attempt.api = Api(attempt.api.world)
 
 
+def _too_large_with_nothing_in_it(attempt: Attempt) -> None:
+    _too_large(attempt)
+    attempt.text = "{" + " " * 10 + "}"
+
+
+def _by_another_site(attempt: Attempt) -> None:
+    attempt.headers["Sec-Fetch-Site"] = "cross-site"
+
+
+def _with_a_cookie_of_no_session(attempt: Attempt) -> None:
+    attempt.headers["Cookie"] = f"{COOKIE}=nonsense"
+
+
 def _declared_as_text(attempt: Attempt) -> None:
     attempt.headers["Content-Type"] = "text/plain"
 
@@ -234,10 +253,18 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "NOT_AUTHENTICATED": _no_token,
     "POST /login NOT_AUTHENTICATED": _wrong_password,
     "POST /token/refresh NOT_AUTHENTICATED": _a_made_up_token,
+    "POST /dashboard/session NOT_AUTHENTICATED": _wrong_password,
+    "POST /dashboard/session NOT_PERMITTED": _by_another_site,
+    "POST /dashboard/session/refresh NOT_AUTHENTICATED": _with_a_cookie_of_no_session,
+    "POST /dashboard/session/refresh NOT_PERMITTED": _by_another_site,
+    "POST /dashboard/session/refresh INPUT_TOO_LARGE": _too_large_with_nothing_in_it,
+    "DELETE /dashboard/session NOT_PERMITTED": _by_another_site,
     "SIGN_IN_TOO_OLD": _some_time_after_the_sign_in,
     "NOT_PERMITTED": _by_a_key_without_the_scope,
     "GET /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
     "PATCH /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
+    "GET /admin/statistics NOT_PERMITTED": _by_another_than_an_administrator,
+    "GET /admin/overview NOT_PERMITTED": _by_another_than_an_administrator,
     "NOT_FOUND": _nothing_there,
     "CONFLICT": _a_second_time,
     "DELETE /jobs/{job_id} CONFLICT": _not_yet_final,
@@ -265,19 +292,29 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
 
 LEAVES_AN_EVENT = {
     "POST /login NOT_AUTHENTICATED": AuditAction.SIGN_IN_FAILED,
+    "POST /dashboard/session NOT_AUTHENTICATED": AuditAction.SIGN_IN_FAILED,
     # What is to be done with a webhook is told before it is done.
     "PATCH /webhooks/{webhook_id} CONFLICT": AuditAction.WEBHOOK_CHANGED,
     "POST /webhooks/{webhook_id}/secret CONFLICT": AuditAction.WEBHOOK_SECRET_ROTATED,
 }
 """Refusals that the audit trail tells of, which is all that they store."""
 
-TRIES_A_PASSWORD = {"POST /login", "PUT /me/password"}
+WANTS_THE_COUNT = {"POST /login", "PUT /me/password", "GET /me/usage"}
+"""Those that try a password, and the one that tells of the counts."""
 
 REFUSALS = [(endpoint, kind.code) for endpoint in ENDPOINTS for kind in possible_errors(endpoint)]
 SUCCESSES = [(endpoint, status) for endpoint in ENDPOINTS for status in endpoint.answers]
 
 
 KEPT_UNTIL_CHANGED = "no-cache"
+SETS_COOKIE = {
+    "POST /dashboard/session 200",
+    "POST /dashboard/session/refresh 200",
+    "POST /dashboard/session/refresh NOT_AUTHENTICATED",
+    "DELETE /dashboard/session 204",
+}
+"""All that sets one or takes it away; no other answer does."""
+
 OWN_CACHING = {
     "GET /docs": KEPT_UNTIL_CHANGED,
     "GET /openapi.json": KEPT_UNTIL_CHANGED,
@@ -314,7 +351,7 @@ def check_limit(answer: Answer, *, is_counted: bool) -> None:
 
 def check_success_headers(endpoint: Endpoint, answer: Answer) -> None:
     """Those of every answer; of a page its policy is tighter than nothing but in what the page itself loads."""
-    own: dict[str, str] = {}
+    own: dict[str, Any] = {}
     if name_of(endpoint) in PAGES:
         policy = own["policy"] = answer.headers["Content-Security-Policy"]
         directives = policy.split("; ")
@@ -324,7 +361,12 @@ def check_success_headers(endpoint: Endpoint, answer: Answer) -> None:
         assert "unsafe" not in policy
         assert "http" not in policy
         assert "*" not in policy
-    check_security(answer.headers, cache=OWN_CACHING.get(name_of(endpoint), "no-store"), **own)
+    check_security(
+        answer.headers,
+        cache=OWN_CACHING.get(name_of(endpoint), "no-store"),
+        sets_cookie=f"{name_of(endpoint)} {answer.status}" in SETS_COOKIE,
+        **own,
+    )
 
 
 def check_described(described: dict[str, Any], endpoint: Endpoint, answer: Answer) -> None:
@@ -332,7 +374,9 @@ def check_described(described: dict[str, Any], endpoint: Endpoint, answer: Answe
         check(described, described["paths"][endpoint.path][endpoint.method.lower()], answer)
 
 
-def check_problem(answer: Answer, code: str, *, is_counted: bool, is_challenged: bool = False) -> None:
+def check_problem(
+    answer: Answer, code: str, *, is_counted: bool, is_challenged: bool = False, sets_cookie: bool = False
+) -> None:
     """The whole contract of an error."""
     problem = msgspec.json.decode(answer.text, type=WholeProblem)
     kind = PROBLEM_TYPES[code]
@@ -340,7 +384,7 @@ def check_problem(answer: Answer, code: str, *, is_counted: bool, is_challenged:
     assert answer.status == problem.status
     assert answer.headers["Content-Type"] == PROBLEM_MEDIA_TYPE
     assert answer.headers["X-Request-Id"] == problem.request_id
-    check_security(answer.headers)
+    check_security(answer.headers, sets_cookie=sets_cookie)
     assert ("WWW-Authenticate" in answer.headers) == (answer.status == 401 or is_challenged)
     assert ("Allow" in answer.headers) == (answer.status == 405)
     assert ("Retry-After" in answer.headers) == (answer.status in {429, 503})
@@ -367,7 +411,13 @@ def test_each_refusal_of_each_endpoint_is_a_whole_problem_and_stores_nothing(
     answer = attempt.send()
     # A key that has the scope would do: the answer names it, as it names what a token lacks.
     is_challenged = code == "NOT_PERMITTED" and endpoint.access.scope is not Scope.ACCOUNT
-    check_problem(answer, code, is_counted=is_counted(endpoint, code), is_challenged=is_challenged)
+    check_problem(
+        answer,
+        code,
+        is_counted=is_counted(endpoint, code),
+        is_challenged=is_challenged,
+        sets_cookie=f"{attempt.name} {code}" in SETS_COOKIE,
+    )
     check_described(described, endpoint, answer)
     left = LEAVES_AN_EVENT.get(f"{attempt.name} {code}")
     events = attempt.api.world.audit.all()
@@ -403,7 +453,7 @@ def test_while_calls_cannot_be_counted_reads_and_ones_own_account_are_served_and
     attempt.api.world.hits.away = True
     answer = attempt.send()
     check_described(described, endpoint, answer)
-    if endpoint.access in {Access.ANYONE, Access.SUBMIT} or attempt.name in TRIES_A_PASSWORD:
+    if endpoint.access in {Access.ANYONE, Access.SUBMIT} or attempt.name in WANTS_THE_COUNT:
         check_problem(answer, "UNAVAILABLE", is_counted=False)
         assert attempt.stored() == before
     else:
@@ -460,7 +510,8 @@ def test_each_success_of_each_endpoint_is_of_the_declared_form(
 
 @pytest.mark.parametrize(
     "endpoint",
-    [each for each in ENDPOINTS if each.method == "GET" and 200 in each.answers],
+    # But for what tells how many reads are left, which is another thing after each.
+    [each for each in ENDPOINTS if each.method == "GET" and 200 in each.answers and each.path != "/me/usage"],
     ids=lambda endpoint: endpoint.path,
 )
 def test_reads_answer_to_head_and_to_who_has_them_already_without_a_body(endpoint: Endpoint) -> None:

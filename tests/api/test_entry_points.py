@@ -92,6 +92,7 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
         AUDIT_TABLE=create_table(dynamodb, "AuditTable", f"audit-{suffix}"),
         WEBHOOKS_TABLE=create_table(dynamodb, "WebhooksTable", f"webhooks-{suffix}"),
         IDEMPOTENCY_TABLE=create_table(dynamodb, "IdempotencyTable", f"idempotency-{suffix}"),
+        STATISTICS_TABLE=create_table(dynamodb, "StatisticsTable", f"statistics-{suffix}"),
         SCHEDULES_TABLE=create_table(dynamodb, "SchedulesTable", f"schedules-{suffix}"),
         JOBS_QUEUE_URL=create_queue(sqs, f"jobs-{suffix}"),
         ERASURES_QUEUE_URL=create_queue(sqs, f"erasures-{suffix}", "ErasuresQueue"),
@@ -371,13 +372,16 @@ def test_what_the_end_of_an_account_costs(calls: CountedCalls) -> None:
 
 def test_what_telling_of_a_job_costs_without_webhooks(calls: CountedCalls) -> None:
     assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
-    assert calls.taken() == {"Query": 1, "PutEvents": 3}, "for three events of one job, which no call may have two of"
+    told = {"Query": 1, "PutEvents": 3, "UpdateItem": 1}
+    assert calls.taken() == told, "for three events of one job, which no call may have two of, and to count its end"
+    assert calls.write_units == 1
     jobs = [make_job(key=replace(KEY, job_id=JobId(f"{KEY.job_id[:-2]}{number}"))) for number in range(10, 20)]
     running = [job.claimed(make_claim("claim")) for job in jobs]
     ended = [job.finished("14", make_act("finish")) for job in running]
     changes = [*((None, job) for job in jobs), *zip(jobs, running, strict=True), *zip(running, ended, strict=True)]
     assert app.relay(stream_event(*changes), LambdaContext()) is None
-    assert calls.taken() == {"Query": 1, "PutEvents": 3}, "for thirty of ten jobs"
+    assert calls.taken() == told, "for thirty of ten jobs, whose ends are counted together"
+    assert calls.write_units == 2
     assert app.relay(stream_event((jobs[0], replace(jobs[0], due_at=NOON)), (ended[0], None)), LambdaContext()) is None
     assert calls.taken() == {}, "for the sweep's look, and for a row that is gone"
 
@@ -388,9 +392,10 @@ def test_what_telling_of_a_job_costs_with_a_webhook(calls: CountedCalls) -> None
     calls.taken()
     calls.write_units = 0
     assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
-    assert calls.taken() == {"Query": 1, "PutItem": 3, "SendMessageBatch": 1, "PutEvents": 3}
-    # Each a row and its entry in the index. One of the rows is over 1 KB, another by the digits of its times.
-    assert calls.write_units in {3 * 2 + 1, 3 * 2 + 2}
+    assert calls.taken() == {"Query": 1, "PutItem": 3, "SendMessageBatch": 1, "PutEvents": 3, "UpdateItem": 1}
+    # Each a row and its entry in the index. One of the rows is over 1 KB, another by the digits of its times. And the
+    # end is counted.
+    assert calls.write_units in {3 * 2 + 1 + 1, 3 * 2 + 2 + 1}
     bodies = [
         json.loads(item["body"]["S"]) for item in dynamodb.scan(TableName=os.environ["DELIVERIES_TABLE"])["Items"]
     ]
@@ -398,7 +403,33 @@ def test_what_telling_of_a_job_costs_with_a_webhook(calls: CountedCalls) -> None
     assert len(received(queue="DELIVERIES_QUEUE_URL")["Records"]) == 3
     calls.taken()
     assert app.relay(DYNAMODB_STREAM, LambdaContext()) is None
-    assert calls.taken() == {"Query": 1, "PutItem": 3, "PutEvents": 3}, "told again, but not sent again"
+    again = {"Query": 1, "PutItem": 3, "PutEvents": 3, "UpdateItem": 1}
+    assert calls.taken() == again, "told again, but not sent again; and refused to be counted"
+
+
+def test_what_an_administrators_look_at_all_jobs_costs(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    dynamodb = client("dynamodb", os.environ["AWS_ENDPOINT_URL"])
+    (user,) = dynamodb.scan(TableName=os.environ["USERS_TABLE"])["Items"]
+    dynamodb.put_item(TableName=os.environ["USERS_TABLE"], Item={**user, "role": {"S": "admin"}})
+    for _ in range(3):
+        call("POST", "/jobs", {"data": [1], "operation": "square_sum"}, token=token)
+    ended = make_job().claimed(make_claim("claim"))
+    at = app.services().clock.now()
+    app.relay(stream_event((ended, ended.finished("14", make_act("finish", at=at)))), LambdaContext())
+    call("GET", "/jobs", token=token, query="limit=1")
+    calls.taken()
+    account = {"GetItem": 2}
+    for window, parts in (("hour", {1, 2}), ("day", {1, 2}), ("week", {7, 8})):
+        status, told = call("GET", "/admin/statistics", token=token, query=f"window={window}")
+        assert (status, told["total"]["success"]) == (200, 1)
+        taken = calls.taken()
+        assert taken.pop("Query") in parts, "one for each day"
+        assert taken == account, "session and user; a permit to read is left of the last ten"
+    status, told = call("GET", "/admin/overview", token=token)
+    assert (status, told["oldest_waiting_s"], told["queue"]) == (200, 0, {"waiting": 3, "in_flight": 0, "delayed": 0})
+    looks = {"Query": delivery.SHARDS, "GetItem": 2 + 3, "GetQueueAttributes": 1}
+    assert calls.taken() == looks, "each shard, and besides the account the row of each job that waits"
 
 
 def test_a_change_that_cannot_be_read_is_kept_for_a_person(calls: CountedCalls) -> None:
@@ -681,11 +712,13 @@ print(json.dumps([answer["statusCode"], sorted({name.partition(".")[0] for name 
 def loaded_after() -> Callable[[dict[str, Any]], tuple[int, set[str]]]:
     """Enters a fresh interpreter with one event; gives the status and the packages that it had to import."""
 
+    compiled = {name: os.environ[name] for name in ("PYTHONPYCACHEPREFIX",) if name in os.environ}
+
     def run(event: dict[str, Any]) -> tuple[int, set[str]]:
         done = subprocess.run(
             [sys.executable, "-c", LOADED_AFTER],
             cwd=PROJECT,
-            env=environment(PATH=os.environ["PATH"], PYTHONDONTWRITEBYTECODE="1"),
+            env=environment(PATH=os.environ["PATH"], **compiled),
             input=json.dumps(event),
             capture_output=True,
             text=True,

@@ -76,6 +76,24 @@ def test_every_answer_of_a_limited_route_says_how_the_caller_stands(method: str,
     assert [answer.status == 429 for answer in answers] == [False, False, False, True]
 
 
+def test_how_one_stands_is_told_and_of_submitting_nothing_is_used_by_that() -> None:
+    """To look is a read, as any other."""
+    api = Api(World(submit_quota=120, read_quota=1200))
+    token = api.logged_in()
+    api.submitted(token)
+    api.submitted(api.logged_in("bob"))
+    for reads in (1199, 1198):
+        answer = api.get("/me/usage", token=token)
+        assert answer.json == {
+            "limits": [
+                {"name": "submit", "quota": 120, "window_s": 60, "remaining": 119},
+                {"name": "read", "quota": 1200, "window_s": 60, "remaining": reads},
+            ]
+        }
+        assert standing(answer) == ("read", reads, 70)
+    assert len(api.world.hits.tallies) == 3 + 4, "that of registering, two sign-ins of each, and nothing by looking"
+
+
 @pytest.mark.parametrize(("method", "path"), JOB_ROUTES)
 def test_who_is_not_known_has_no_limit(method: str, path: str) -> None:
     answer = send(Api(), method, path, token="nonsense" * 30)

@@ -148,7 +148,8 @@ def test_what_the_service_answers_is_what_its_description_says(described: dict[s
     if endpoint.method == "GET":
         attempt.headers["If-None-Match"] = answer.headers["ETag"]
         again = attempt.send()
-        assert again.status == 304
+        # How one stands with reading is another thing after each read.
+        assert again.status == (200 if endpoint.path == "/me/usage" else 304)
         check(described, operation, again)
 
 

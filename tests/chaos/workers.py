@@ -137,5 +137,5 @@ class Crew:
 
 def inherited() -> dict[str, str]:
     """Return the part of this process's environment that workers need: no account, no proxy of this machine."""
-    names = ("PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "NO_PROXY", "no_proxy")
+    names = ("PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONPYCACHEPREFIX", "NO_PROXY", "no_proxy")
     return {name: os.environ[name] for name in names if name in os.environ}

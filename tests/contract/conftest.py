@@ -41,6 +41,7 @@ from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.schedules import DynamoDBScheduleRepository
+from chalicelib.adapters.dynamodb.statistics import DynamoDBCountStore
 from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.adapters.dynamodb.users import DynamoDBUserRepository
@@ -53,6 +54,7 @@ from chalicelib.domain.jobs import JobKey
 from chalicelib.event_ports import DeliveryMessage, DeliveryQueue, DeliveryRepository, WebhookRepository
 from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
 from chalicelib.schedule_ports import ScheduleRepository
+from chalicelib.statistics_ports import CountStore
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
 from tests.contract.conformance import ACCOUNT, AWS, STAND_INS, Subject, version_of
 from tests.contract.operation_process import Make
@@ -68,6 +70,7 @@ from tests.fakes import (
     InMemoryUserRepository,
 )
 from tests.schedule_fakes import InMemoryScheduleRepository
+from tests.statistics_fakes import InMemoryCountStore
 from tests.webhook_fakes import InMemoryWebhookRepository
 
 AUDIT_RETENTION = timedelta(days=90)
@@ -103,6 +106,8 @@ class Ports(Protocol):
     @property
     def schedules(self) -> ScheduleRepository: ...
     @property
+    def counts(self) -> CountStore: ...
+    @property
     def limits(self) -> RateLimitStore: ...
     @property
     def queue(self) -> JobQueue: ...
@@ -127,6 +132,7 @@ class MemoryPorts:
     credentials: InMemoryCredentialRepository = field(init=False)
     users: InMemoryUserRepository = field(init=False)
     jobs: InMemoryJobRepository = field(default_factory=InMemoryJobRepository)
+    counts: InMemoryCountStore = field(default_factory=InMemoryCountStore)
     limits: InMemoryRateLimitStore = field(default_factory=InMemoryRateLimitStore)
     queue: InMemoryJobQueue = field(default_factory=InMemoryJobQueue)
     deliveries: InMemoryDeliveryRepository = field(default_factory=InMemoryDeliveryRepository)
@@ -209,6 +215,10 @@ class Aws:
     @property
     def schedules_table(self) -> str:
         return self._once("schedules", lambda name: create_table(self.dynamodb, "SchedulesTable", name))
+
+    @property
+    def statistics_table(self) -> str:
+        return self._once("statistics", lambda name: create_table(self.dynamodb, "StatisticsTable", name))
 
     @property
     def limits_table(self) -> str:
@@ -301,6 +311,10 @@ class AwsPorts:
             jobs_table=self.aws.jobs_table,
             backoff=self.backoff,
         )
+
+    @property
+    def counts(self) -> DynamoDBCountStore:
+        return DynamoDBCountStore(lambda: self.dynamodb, table=self.aws.statistics_table)
 
     @property
     def limits(self) -> DynamoDBRateLimitStore:

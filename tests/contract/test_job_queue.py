@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.sqs import from_body
+from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobId, JobKey
+from chalicelib.statistics_ports import QueueDepth
+from tests.aws import client, nowhere
 from tests.contract.conftest import Aws, Ports
 from tests.factories import KEY
 
@@ -55,6 +57,17 @@ def test_received_messages_are_deleted_ten_a_call(aws: Aws) -> None:
     }
 
 
+def test_a_queue_tells_how_many_messages_wait_are_with_a_receiver_and_are_delayed(aws: Aws) -> None:
+    queue = SqsJobQueue(lambda: aws.sqs, queue_url=aws.queue_url)
+    assert queue.depth() == QueueDepth(waiting=0, in_flight=0, delayed=0)
+    for _ in range(5):
+        queue.send(KEY)
+    for _ in range(2):
+        queue.send(KEY, delay=timedelta(minutes=1))
+    (_message,) = aws.sqs.receive_message(QueueUrl=aws.queue_url, MaxNumberOfMessages=1)["Messages"]
+    assert queue.depth() == QueueDepth(waiting=4, in_flight=1, delayed=2)
+
+
 def test_a_message_that_cannot_be_deleted_is_no_error(aws: Aws) -> None:
     """It comes again, and is settled again."""
     aws.ports().queue.delete([])
@@ -69,6 +82,12 @@ def test_a_message_that_cannot_be_deleted_is_no_error(aws: Aws) -> None:
 def test_without_the_queue_every_call_says_so(away_ports: Ports, call: str, argument: Any) -> None:
     with pytest.raises(Unavailable, match="the job queue does not answer"):
         getattr(away_ports.queue, call)(argument)
+
+
+def test_without_the_queue_it_does_not_tell_how_many_there_are() -> None:
+    away = client("sqs", nowhere())
+    with pytest.raises(Unavailable, match="the job queue does not answer"):
+        SqsJobQueue(lambda: away, queue_url="https://sqs.example/jobs").depth()
 
 
 def keys_of(count: int) -> list[JobKey]:

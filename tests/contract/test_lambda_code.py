@@ -16,11 +16,19 @@ from tests.aws import client
 
 SAYS_WHERE = """
 import os, pathlib, time
+import package.module
 def handler(event, context):
     time.sleep(event["for_s"])  # so that another process is started for the next
     file = pathlib.Path(__file__)
     says = (file.parent / "data" / "text").read_text()
-    return {"pid": os.getpid(), "file": str(file), "real_file": str(file.resolve()), "says": says}
+    bytecode = pathlib.Path(package.module.__cached__)
+    return {
+        "pid": os.getpid(),
+        "file": str(file),
+        "real_file": str(file.resolve()),
+        "bytecode": str(bytecode.resolve()) if bytecode.exists() else None,
+        "says": says,
+    }
 """
 
 
@@ -29,6 +37,7 @@ def zipped(says: str) -> bytes:
     with ZipFile(archive, "w") as code:
         code.writestr("where.py", SAYS_WHERE)
         code.writestr("data/text", says)
+        code.writestr("package/module.py", "pass")
     return archive.getvalue()
 
 
@@ -54,6 +63,7 @@ def test_processes_of_a_function_share_its_code_and_an_update_has_its_own(minist
         assert len({each["pid"] for each in answers}) == 3
         assert len({each["file"] for each in answers}) == 3
         assert len({each["real_file"] for each in answers}) == 1
+        assert len({each["bytecode"] for each in answers} - {None}) == 1
         functions.update_function_code(FunctionName=name, ZipFile=zipped("another"))
         functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
         updated = asked(0)

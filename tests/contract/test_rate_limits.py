@@ -100,6 +100,14 @@ def test_holders_and_limits_are_counted_apart(ports: Ports) -> None:
             assert ports.limits.take(holder, limit, taking()).taken == 1
 
 
+def test_a_tally_is_read_as_it_is_and_by_that_not_begun(ports: Ports) -> None:
+    assert ports.limits.get(OWNER, LIMIT) is None
+    assert ports.limits.take(OWNER, LIMIT, taking(2, ticket="first")) == ports.limits.get(OWNER, LIMIT)
+    assert ports.limits.take(OWNER, LIMIT, taking(born="first", interval=NOW + 1)) == ports.limits.get(OWNER, LIMIT)
+    assert ports.limits.get(UserId("another"), LIMIT) is None
+    assert ports.limits.get(OWNER, Limit(name="read", quota=3, window=LIMIT.window)) is None
+
+
 def test_a_large_quota_is_counted_exactly(ports: Ports) -> None:
     most = 10**15 - 1
     assert ports.limits.take(OWNER, LIMIT, taking(most, ticket="first")).taken == most
@@ -161,6 +169,8 @@ def test_a_tally_is_kept_until_nothing_in_it_matters_and_takes_one_write_unit(aw
 def test_without_the_table_nothing_is_taken(away_ports: Ports) -> None:
     with pytest.raises(Unavailable, match="the limits table does not answer"):
         away_ports.limits.take(OWNER, LIMIT, taking())
+    with pytest.raises(Unavailable, match="the limits table does not answer"):
+        away_ports.limits.get(OWNER, LIMIT)
 
 
 CONTAINERS = 64

@@ -9,8 +9,9 @@ import pytest
 
 from chalicelib.adapters.dynamodb.account_items import to_credential_item, to_user_item
 from chalicelib.adapters.dynamodb.items import from_job_item, to_job_item
-from chalicelib.adapters.dynamodb.keys import credential_key, job_key, limit_key, user_key, webhook_key
+from chalicelib.adapters.dynamodb.keys import count_key, credential_key, job_key, limit_key, user_key, webhook_key
 from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
+from chalicelib.domain.job_ends import Addition
 from chalicelib.domain.jobs import JobId, JobKey
 from chalicelib.domain.webhooks import DisabledBecause, Disabling, Slot
 from chalicelib.ports import DueJob
@@ -18,7 +19,7 @@ from tests.contract.accounts import ADA, AHEAD, api_key_of, event_of, refreshed,
 from tests.contract.conftest import Aws, Ports
 from tests.contract.test_rate_limits import LIMIT, taking
 from tests.factories import KEY, OWNER, make_act, make_claim, make_job, make_webhook
-from tests.recorded import jobs
+from tests.recorded import COUNT, ROWS, jobs
 
 ADDED = {"priority": {"N": "5"}, "trace": {"M": {"id": {"S": "1"}}}}
 FAR = AHEAD + timedelta(days=30)
@@ -95,6 +96,12 @@ def test_taking_permits_keeps_what_it_does_not_know(aws: Aws) -> None:
     with_more(aws, aws.limits_table, row)
     assert ports.limits.take(OWNER, LIMIT, taking(born=tally.born)).taken == tally.taken + 1
     assert what_was_added(aws, aws.limits_table, key) == ADDED
+
+
+def test_an_addition_keeps_what_it_does_not_know_of_a_count(aws: Aws) -> None:
+    with_more(aws, aws.statistics_table, ROWS["count v1"])
+    assert aws.ports().counts.add(Addition(count=COUNT, batch="another"))
+    assert what_was_added(aws, aws.statistics_table, count_key(COUNT.ending)) == ADDED
 
 
 def test_changes_and_attempts_keep_what_they_do_not_know_of_a_webhook(aws: Aws) -> None:

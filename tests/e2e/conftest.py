@@ -34,10 +34,12 @@ class Runner:
     def __init__(self, project: Path = PROJECT, /, **environment: str) -> None:
         self.api = self.aws_endpoint = ""
         self.output: list[str] = []
+        # Of a copy, which nobody runs again, no bytecode is kept.
+        keeps = {} if project == PROJECT else {"PYTHONDONTWRITEBYTECODE": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "localstack.run"],
             cwd=project,
-            env=os.environ | {"PORT": "0", "PYTHONUNBUFFERED": "1", **environment},
+            env=os.environ | {"PORT": "0", "PYTHONUNBUFFERED": "1", **keeps, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

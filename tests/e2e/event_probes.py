@@ -197,7 +197,8 @@ def change(image: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
 
 def relayed(deployment: Deployment, event: dict[str, Any]) -> Seen:
     seen = deployment.invoke("relay", event)
-    is_done = seen.answer == DONE and "not sent" not in seen.log and "no webhook of callbacks" not in seen.log
+    logged = ("not sent", "no webhook of callbacks", "ends cannot be counted")
+    is_done = seen.answer == DONE and not any(each in seen.log for each in logged)
     return Seen(succeeded=seen.succeeded and is_done, log=seen.log, answer=seen.answer)
 
 
@@ -289,6 +290,7 @@ EVENT_PROBES: dict[tuple[str, str, str], Probe] = {
     ("api_handler", "dynamodb:UpdateItem", "SchedulesTable"): change_schedule,
     ("relay", "dynamodb:Query", "WebhooksTable"): relay,
     ("relay", "dynamodb:PutItem", "DeliveriesTable"): relay,
+    ("relay", "dynamodb:UpdateItem", "StatisticsTable"): relay,
     ("relay", "sqs:SendMessage", "DeliveriesQueue"): relay,
     ("relay", "sqs:SendMessage", "RelayFailuresQueue"): relay_nothing_known,
     ("relay", "events:PutEvents", "EventBus"): relay,

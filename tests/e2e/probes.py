@@ -16,10 +16,11 @@ from chalicelib.account_ports import Erasure
 from chalicelib.adapters.dynamodb.account_items import to_credential_item, to_user_item
 from chalicelib.adapters.dynamodb.batch_deletes import PAGE_ROWS
 from chalicelib.adapters.dynamodb.items import to_job_item
+from chalicelib.adapters.dynamodb.keys import user_key
 from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.adapters.erasure_queue import to_body
 from chalicelib.domain.jobs import Job, JobEvent, JobId, JobKey, JobStatus, Transition
-from chalicelib.domain.users import UserId
+from chalicelib.domain.users import Role, UserId
 from chalicelib.services.dead_letters import DEAD_LETTERED
 from chalicelib.services.erasure import NEEDED
 from tests.e2e.roles import Deployment, Seen
@@ -100,6 +101,29 @@ def bearer(deployment: Deployment) -> dict[str, str]:
     return {"authorization": f"Bearer {json_of(log_in(deployment))['access_token']}"}
 
 
+def look_at_all(deployment: Deployment, path: str) -> Seen:
+    """What a new administrator is told of all jobs."""
+    body = {"username": f"admin-{next(numbers)}", "password": PASSWORD}
+    assert request(deployment, "POST", "/register", body=body, wanted=201).succeeded
+    deployment.dynamodb.update_item(
+        TableName=deployment.names["UsersTable"],
+        Key=user_key(body["username"]),
+        UpdateExpression="SET #role = :role",
+        ExpressionAttributeNames={"#role": "role"},
+        ExpressionAttributeValues={":role": {"S": Role.ADMIN}},
+    )
+    token = json_of(request(deployment, "POST", "/login", body=body))["access_token"]
+    return request(deployment, "GET", path, headers={"authorization": f"Bearer {token}"})
+
+
+def read_statistics(deployment: Deployment) -> Seen:
+    return look_at_all(deployment, "/admin/statistics")
+
+
+def read_overview(deployment: Deployment) -> Seen:
+    return look_at_all(deployment, "/admin/overview")
+
+
 def submit(deployment: Deployment, *, headers: dict[str, str] | None = None, **options: Any) -> Seen:
     body = {"data": [1], "operation": "square_sum", **options}
     seen = request(deployment, "POST", "/jobs", body=body, wanted=202, headers=headers or bearer(deployment))
@@ -144,6 +168,10 @@ def list_cancelled(deployment: Deployment) -> Seen:
     headers = bearer(deployment)
     assert cancel(deployment, headers).succeeded
     return request(deployment, "GET", "/jobs", headers=headers, query="status=CANCELLED")
+
+
+def look_at_usage(deployment: Deployment) -> Seen:
+    return request(deployment, "GET", "/me/usage", headers=bearer(deployment))
 
 
 def new_key(owner_id: UserId = OWNER) -> JobKey:
@@ -327,6 +355,10 @@ PROBES: dict[tuple[str, str, str], Probe] = {
     ("api_handler", "dynamodb:Query", "JobsTable"): list_all,
     ("api_handler", "dynamodb:UpdateItem", "JobsTable"): cancel,
     ("api_handler", "dynamodb:Query", "JobsTable/index/owner_status"): list_cancelled,
+    ("api_handler", "dynamodb:GetItem", "LimitsTable"): look_at_usage,
+    ("api_handler", "dynamodb:Query", "JobsTable/index/due"): read_overview,
+    ("api_handler", "dynamodb:Query", "StatisticsTable"): read_statistics,
+    ("api_handler", "sqs:GetQueueAttributes", "JobsQueue"): read_overview,
     ("api_handler", "dynamodb:UpdateItem", "LimitsTable"): fail_to_log_in,
     ("api_handler", "dynamodb:GetItem", "IdempotencyTable"): submit_batch_once,
     ("api_handler", "dynamodb:PutItem", "IdempotencyTable"): submit_once,

@@ -1,6 +1,9 @@
 """The life of an account on the deployed stack, each function with the permissions of its own role and no more."""
 
+import http.client
+import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -104,6 +107,43 @@ def test_an_api_key_is_good_for_jobs_as_far_as_its_scopes_go_until_it_is_deleted
     assert not any("api_key" in each for each in listed)
     assert call(api, "DELETE", f"/api-keys/{keys[0]['key_id']}", token=token) == (204, None)
     assert call(api, "DELETE", f"/api-keys/{keys[0]['key_id']}", token=token)[0] == 404
+
+
+def browse(api: str, method: str, path: str, body: Any = None, cookie: str = "") -> tuple[int, Any, str]:
+    """What the page asks, as its browser sends it: the status, the answer, and the cookie line of it."""
+    headers = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin", "Cookie": cookie}
+    connection = http.client.HTTPConnection(urlsplit(api).netloc, timeout=30)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        lines = answer.headers.get_all("Set-Cookie") or [""]
+        assert len(lines) == 1
+        return answer.status, json.loads(answer.read() or "null"), lines[0]
+    finally:
+        connection.close()
+
+
+@pytest.mark.asvs("3.3.1", "3.3.2", "3.3.4")
+def test_the_page_has_a_session_by_a_cookie_from_its_sign_in_to_its_end(api: str) -> None:
+    logged_in(api, "hugo")
+    path = "/dashboard/session"
+    status, tokens, line = browse(api, "POST", path, {"username": "hugo", "password": PASSWORD}, "other=1")
+    assert status == 200
+    assert "refresh_token" not in tokens
+    assert call(api, "GET", "/me", token=tokens["access_token"])[1]["username"] == "hugo"
+    cookie, *attributes = line.split("; ")
+    assert attributes[:-1] == ["Path=/", "Secure", "HttpOnly", "SameSite=Strict"]
+    assert browse(api, "POST", f"{path}/refresh", {}) == (204, None, "")
+    status, tokens, line = browse(api, "POST", f"{path}/refresh", {}, f"other=1; {cookie}")
+    assert status == 200
+    assert call(api, "GET", "/me/usage", token=tokens["access_token"])[1]["limits"][0]["name"] == "submit"
+    second = line.split("; ")[0]
+    assert second != cookie
+    status, _, line = browse(api, "DELETE", path, cookie=second)
+    assert (status, line.split("; ")[0]) == (204, "__Host-session=")
+    assert call(api, "GET", "/me", token=tokens["access_token"])[0] == 401
+    status, refusal, line = browse(api, "POST", f"{path}/refresh", {}, second)
+    assert (status, refusal["code"], line.split("; ")[0]) == (401, "NOT_AUTHENTICATED", "__Host-session=")
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ def _sessions(run: Run, password: str) -> None:
     run.call("POST", "/token/refresh", body={"refresh_token": second})
     run.call("POST", "/token/refresh", body={"refresh_token": first})
     run.call("POST", "/token/refresh", body={"refresh_token": "jbr_" + run.plain("refresh")})
+    _cookies(run, password)
     token = run.log_in("ada", password)["access_token"]
     other = run.log_in("ada", password)["access_token"]
     listed = run.call("GET", "/me/sessions", token=token)["sessions"]
@@ -112,6 +113,18 @@ def _sessions(run: Run, password: str) -> None:
     run.call("PUT", "/me/password", body=change, token=token)
     run.call("PUT", "/me/password", body=change | {"current_password": password}, token=token)
     run.call("POST", "/logout/all", token=run.log_in("ada", change["new_password"])["access_token"])
+
+
+def _cookies(run: Run, password: str) -> None:
+    """The session of the dashboard, from its begin to its end, and cookies that are none."""
+    run.call("POST", "/dashboard/session", body={"username": "ada", "password": password})
+    run.call("POST", "/dashboard/session", body={"username": "ada", "password": run.text("wrong by the page")})
+    mine = {"Cookie": f"__Host-session={run.log_in('ada', password)['refresh_token']}"}
+    run.call("POST", "/dashboard/session/refresh", body={}, headers=mine)
+    run.call("DELETE", "/dashboard/session", headers=mine)
+    for made_up in ("jbr_" + run.plain("cookie"), run.text("cookie").encode("ascii", "ignore").decode()):
+        cookie = {"Cookie": f"__Host-session={made_up}; other={run.plain('other-cookie')}"}
+        run.call("POST", "/dashboard/session/refresh", body={}, headers=cookie)
 
 
 def _sign_ins(run: Run, password: str) -> None:

@@ -220,6 +220,7 @@ def test_bytecode_beside_the_source_changes_nothing(tmp_path: Path, monkeypatch:
     project = project_with(tmp_path / "project", {})
     monkeypatch.setattr(packaging, "PROJECT", project)
     package("local", tmp_path / "before")
+    monkeypatch.setattr(sys, "pycache_prefix", None)
     assert compileall.compile_dir(project / "chalicelib", quiet=2)
     assert list((project / "chalicelib").rglob("*.pyc"))
     package("local", tmp_path / "after")

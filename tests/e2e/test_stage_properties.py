@@ -59,7 +59,7 @@ def test_a_stage_that_keeps_data_keeps_each_table_from_mistakes(
     keeps_data = parameters(stage)["KeepsData"] == "true"
     assert keeps_data is (stage == "prod")
     tables = of_kind(templates[stage], "AWS::DynamoDB::Table")
-    assert len(tables) == 9
+    assert len(tables) == 10
     for name, table in tables.items():
         assert table["DeletionProtectionEnabled"] is keeps_data, name
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": keeps_data}, name

@@ -1,7 +1,6 @@
 """Pythons other than the one that runs this: whether they are there, and how the tests do on them."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import time
@@ -101,8 +100,7 @@ def ran_on(command: str, environments: Environments, arguments: Sequence[str]) -
         return Result(command=command, said=said, has_failed=True)
     print(f"\nTests on Python {interpreter.version_text}", flush=True)
     begun = time.monotonic()
-    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([str(python), "-m", "pytest", *arguments], cwd=PROJECT, env=variables, check=False)
+    done = subprocess.run([str(python), "-m", "pytest", *arguments], cwd=PROJECT, check=False)
     took = f"{interpreter.version_text}, in {time.monotonic() - begun:.0f} s"
     if done.returncode != 0:
         return Result(command=command, said=f"FAILED on {took}, exit {done.returncode}", has_failed=True)

@@ -9,6 +9,7 @@ from chalicelib.deliveries import DeliveryConsumer
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_events import Change, Unreadable
 from chalicelib.domain.webhooks import Webhook
+from chalicelib.services.counting import NEEDED, Counting
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_sweeping import DeliverySweep
 from chalicelib.services.relaying import Relay, RelayBroke
@@ -17,6 +18,7 @@ from tests.simulation.actor import Actor, Crashed
 from tests.simulation.event_ports import (
     CountingSigner,
     SimulatedBus,
+    SimulatedCounts,
     SimulatedDeliveries,
     SimulatedDeliveryQueue,
     SimulatedRelayFailures,
@@ -56,15 +58,21 @@ def relay(world: "World", outside: "Outside", changes: Sequence[Change | Unreada
         ids=world.ids,
         retention=RETENTION,
     )
+    counts = SimulatedCounts(actor, outside)
     try:
         again = the_relay.relay(changes, actor.time_left)
+        Counting(counts).count(changes, until=again, time_left=actor.time_left)
     except Crashed:
+        if counts.has_added:
+            outside.count_observer.repeated()
         return False
     except (RelayBroke, Unavailable) as broke:
         cause = broke.__cause__ or broke
         if not isinstance(cause, Unavailable):
             world.observer.unexpected(repr(cause))
         return False
+    if actor.time_left() < NEEDED:
+        outside.count_observer.missed()  # time, perhaps, and not each count was begun
     actor.told(f"ends; {len(changes)} changes relayed" if again is None else f"ends; again from {again}")
     return True if again is None else again
 

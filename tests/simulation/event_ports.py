@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.adapters.delivery_queue import to_body
 from chalicelib.domain.cloud_events import CloudEvent
 from chalicelib.domain.errors import ConcurrentUpdate
+from chalicelib.domain.job_ends import Addition, Count
 from chalicelib.domain.users import UserId
 from chalicelib.domain.webhook_deliveries import Delivery, DeliveryId, DeliveryKey, DeliveryStatus
 from chalicelib.domain.webhook_deliveries import shard as of_shard
@@ -60,6 +61,39 @@ class SimulatedRelayFailures:
 
     def send(self, position: str, reason: str) -> None:  # noqa: ARG002 - it is for people
         call(self._actor, "keep", Fault.QUEUE_AWAY, lambda: self._outside.events.kept(position))
+
+
+class SimulatedCounts:
+    """The statistics table for one actor; ``has_added`` once it has counted something."""
+
+    def __init__(self, actor: Actor, outside: "Outside") -> None:
+        self._actor = actor
+        self._rows = outside.counts
+        self._observer = outside.count_observer
+        self.has_added = False
+
+    def add(self, addition: Addition) -> bool:
+        ending = addition.count.ending
+        found: list[Count | None] = []
+
+        def apply() -> bool:
+            before = self._rows.counts.get(ending)
+            is_added = self._rows.add(addition)
+            if found:
+                others = before is not found[-1]
+                self._observer.tried_again(others_between=others, is_added=is_added)
+            found.append(self._rows.counts.get(ending))
+            self.has_added = True
+            return is_added
+
+        try:
+            return call(self._actor, "count", Fault.STORE_AWAY, apply)
+        except BaseException:
+            self._observer.missed()
+            raise
+
+    def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
+        raise NotImplementedError
 
 
 class SimulatedWebhooks:

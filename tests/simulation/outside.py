@@ -12,6 +12,7 @@ from chalicelib.domain.webhooks import CALLBACKS, Webhook, WebhookId
 from chalicelib.services.delivery_sweeping import DeliverySweep
 from tests.simulation import event_functions
 from tests.simulation.actor import OWNERS, Actor
+from tests.simulation.count_observer import CountObserver
 from tests.simulation.delivery_observer import (
     ATTEMPTS_WITHIN_MS,
     LATEST_WAIT_MS,
@@ -26,6 +27,7 @@ from tests.simulation.observer import instant, ms
 from tests.simulation.plan import MINUTE, PAUSE_MAX_MS, SECOND
 from tests.simulation.receivers import Receivers
 from tests.simulation.stream import Stream
+from tests.statistics_fakes import InMemoryCountStore
 from tests.webhook_fakes import InMemoryWebhookRepository
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Outside:
         self._telling = telling
         broken = world.observer.broken
         self.events = EventObserver(broken, lambda: world.scheduler.now, lambda: self._healed_ms)
+        self.count_observer = CountObserver(broken)
+        self.counts = InMemoryCountStore()
         self.webhooks = InMemoryWebhookRepository()
         self.deliveries = Deliveries()
         self._history = History[DeliveryKey, Delivery]()
@@ -95,6 +99,7 @@ class Outside:
     def happened(self, before: Job | None, after: Job) -> None:
         """Take note of a write of a job's row."""
         self.events.happened(self.stream.append(before, after), before, after)
+        self.count_observer.happened(before, after)
 
     def is_refused(self, event_id: str) -> bool:
         """Draw, once for each event, whether the bus refuses it for good."""
@@ -124,6 +129,13 @@ class Outside:
         """Check what must hold when everything has been told."""
         self.events.at_end()
         self.deliveries_observer.at_end()
+        struck = self._world.faults.struck
+        if struck[Fault.CHANGE_UNREADABLE]:
+            self.count_observer.missed()
+        if struck[Fault.BATCH_AGAIN]:
+            self.count_observer.repeated()
+        if self.stream.is_done():
+            self.count_observer.at_end(self.counts.counts.values())
 
     def send(self, body: str, delay_ms: int) -> None:
         """Add a message, and have it polled when it is there to see."""

@@ -425,6 +425,37 @@ def test_an_outage_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
     assert caplog.records[0].exc_info
 
 
+def test_how_a_user_stands_is_told_without_counting() -> None:
+    world = containers(2)
+    limit = Limit(name="submit", quota=4, window=timedelta(minutes=1))
+    assert world.first.standing(OWNER, limit) == Standing(limit=limit, remaining=4, more_in_s=None)
+    assert not world.store.tallies
+    world.first.admit(OWNER, limit, permits=3)
+    for limiter in world.limiters:
+        for _ in range(9):
+            assert limiter.standing(OWNER, limit) == Standing(limit=limit, remaining=1, more_in_s=70)
+    assert is_admitted(world.limiters[1], limit)
+    assert not is_admitted(world.limiters[1], limit)
+    assert world.first.standing(OWNER, limit).remaining == 0, "as it is, not as this container knew it"
+    world.clock.advance(seconds=70)
+    assert world.first.standing(OWNER, limit) == Standing(limit=limit, remaining=4, more_in_s=None)
+
+
+def test_what_a_container_took_and_has_yet_to_use_is_told_as_the_users_by_that_one() -> None:
+    world = containers(2)
+    world.first.admit(OWNER, BLOCKS)
+    assert [limiter.standing(OWNER, BLOCKS).remaining for limiter in world.limiters] == [1199, 1190]
+    assert world.first.admit(OWNER, BLOCKS) == Standing(limit=BLOCKS, remaining=1198, more_in_s=70)
+
+
+@pytest.mark.parametrize("limit", [LIMIT, BLOCKS])
+def test_how_a_user_stands_is_not_guessed_while_the_store_is_away(limit: Limit) -> None:
+    world = containers()
+    world.store.away = True
+    with pytest.raises(Unavailable):
+        world.first.standing(OWNER, limit)
+
+
 def test_what_was_taken_before_an_interval_is_never_overrated() -> None:
     """A later interval may be marked before an earlier one, where clocks differ."""
     tally = Tally(born="one", taken=9, marks={10: 7, 11: 5, 12: 8})

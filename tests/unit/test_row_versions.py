@@ -32,12 +32,14 @@ from chalicelib.adapters.dynamodb.items import (
     to_receipt_item,
 )
 from chalicelib.adapters.dynamodb.schedule_items import from_due_schedule_item, from_schedule_item, to_schedule_item
+from chalicelib.adapters.dynamodb.statistics import from_count_item
 from chalicelib.adapters.dynamodb.webhook_items import from_webhook_item, to_webhook_item
 from chalicelib.domain.credentials import FAMILY_BYTES, SECRET_BYTES, Presented, api_key, refresh_token
 from tests.contract.conftest import AUDIT_RETENTION
 from tests.factories import KEY, OWNER
 from tests.recorded import (
     API_KEY,
+    COUNT,
     EVENT,
     RECEIPT,
     ROWS,
@@ -65,6 +67,7 @@ READ: dict[str, Any] = {
     "audit event v1": (from_event_item, EVENT),
     "receipt v1": (from_receipt_item, RECEIPT),
     "tally v1": (from_tally_item, TALLY),
+    "count v1": (from_count_item, COUNT),
     **{f"delivery v1, {name}": (from_delivery_item, delivery) for name, delivery in deliveries().items()},
     **{f"{name} v1": (from_webhook_item, webhook) for name, webhook in webhooks().items()},
 }
@@ -140,7 +143,8 @@ def test_what_is_written_is_what_is_recorded() -> None:
     written |= {f"delivery v1, {name}": to_delivery_item(delivery) for name, delivery in deliveries().items()}
     written |= {f"{name} v1": to_webhook_item(webhook) for name, webhook in webhooks().items()}
     written["job v2, retried"] = written.pop("job v1, retried")
-    assert written == {name: row for name, row in ROWS.items() if name not in {"job v1, retried", "tally v1"}}
+    added_to = {"tally v1", "count v1"}
+    assert written == {name: row for name, row in ROWS.items() if name not in {"job v1, retried", *added_to}}
 
 
 def test_tokens_that_older_code_gave_out_are_good() -> None:

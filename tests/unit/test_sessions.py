@@ -57,7 +57,7 @@ def test_a_session_lasts_as_the_settings_say() -> None:
     session = only_session(world)
     assert session.expires_at == session.ends_at == world.clock.now() + timedelta(hours=3)
     assert session.address == HOME
-    assert tokens.expires_in_s == 900
+    assert (tokens.expires_in_s, tokens.session_expires_in_s) == (900, 3 * 3600)
 
 
 def test_an_access_token_never_lasts_longer_than_its_session() -> None:
@@ -65,7 +65,7 @@ def test_an_access_token_never_lasts_longer_than_its_session() -> None:
     services, tokens = begun(world)
     pass_by(world, timedelta(minutes=15))
     refreshed = services.sessions.refresh(tokens.refresh_token, address=HOME)
-    assert refreshed.expires_in_s == 300
+    assert refreshed.expires_in_s == refreshed.session_expires_in_s == 300
     pass_by(world, timedelta(minutes=5))
     refuse(services, refreshed.refresh_token)
     assert not actions(world), "it ended by itself"
@@ -169,6 +169,30 @@ def test_a_logged_out_session_is_over_at_once_for_its_container_and_again_is_no_
         services.authentication.caller(tokens.access_token)
     refuse(services, tokens.refresh_token)
     assert actions(world) == [AuditAction.SIGNED_OUT]
+
+
+def test_a_session_is_ended_by_a_refresh_token_of_it_used_or_not() -> None:
+    for is_used in (False, True):
+        world = World()
+        services, tokens = begun(world)
+        last = services.sessions.refresh(tokens.refresh_token, address=HOME).refresh_token if is_used else None
+        services.sessions.log_out_by(tokens.refresh_token, address=ELSEWHERE)
+        with pytest.raises(NotAuthenticated):
+            services.authentication.caller(tokens.access_token)
+        refuse(services, last or tokens.refresh_token)
+        assert actions(world) == [AuditAction.SIGNED_OUT]
+        assert world.audit.all()[-1].address == ELSEWHERE
+        services.sessions.log_out_by(tokens.refresh_token, address=ELSEWHERE)
+        assert actions(world) == [AuditAction.SIGNED_OUT], "it had ended"
+
+
+def test_what_is_no_refresh_token_of_a_session_ends_none() -> None:
+    world = World()
+    services, tokens = begun(world)
+    for text in ("", "nonsense", tokens.access_token, with_secret(tokens.refresh_token, b"x" * 48)):
+        services.sessions.log_out_by(text, address=ELSEWHERE)
+    services.authentication.caller(tokens.access_token)
+    assert not actions(world)
 
 
 def test_logged_out_everywhere_every_session_is_over_and_keys_and_others_stay() -> None:

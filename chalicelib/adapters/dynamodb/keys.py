@@ -5,11 +5,13 @@ No key is built anywhere else. A user's own text never becomes part of a compose
 an address that is to be limited is a digest, and limit names are ours, so no separator can be forged.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from chalicelib.domain.audit import EventId
 from chalicelib.domain.credentials import CredentialId
+from chalicelib.domain.job_ends import Ending
 from chalicelib.domain.jobs import JobKey, JobStatus
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.schedules import ScheduleKey
@@ -103,6 +105,48 @@ def parsed_delivery_key(item: "Mapping[str, AttributeValueTypeDef]") -> Delivery
         webhook_id=WebhookId(webhook_id),
         delivery_id=DeliveryId(delivery_id),
     )
+
+
+def count_key(ending: Ending) -> "Item":
+    """Key of a count: the day, UTC, then the time, the operation and the rest of what is counted together."""
+    code = "" if ending.error_code is None else f"#{ending.error_code}"
+    return {
+        "day": {"S": day_text(ending.slot)},
+        "slot": {"S": f"{ending.slot:%H:%M}#{ending.operation}#{ending.status}{code}"},
+    }
+
+
+def day_text(at: datetime) -> str:
+    """Return the day of an instant, as counts have it."""
+    return f"{at:%Y-%m-%d}"
+
+
+def parsed_count_key(item: "Mapping[str, AttributeValueTypeDef]") -> Ending:
+    """Return what an item counts."""
+    time, operation, status, *code = item["slot"]["S"].split("#", 3)
+    return Ending(
+        slot=datetime.fromisoformat(f"{item['day']['S']}T{time}+00:00"),
+        operation=operation,
+        status=JobStatus(status),
+        error_code=code[0] if code else None,
+    )
+
+
+BUCKET = "b"
+"""What the names of a count's buckets begin with; the number of the bucket follows."""
+
+_BUCKET_NAME = re.compile(rf"{BUCKET}(\d+)")
+
+
+def bucket_name(bucket: int) -> str:
+    """Return the name of the attribute that counts a bucket: short, as a row has many."""
+    return f"{BUCKET}{bucket}"
+
+
+def named_bucket(name: str) -> int | None:
+    """Return the bucket that the attribute of this name counts, ``None`` if it counts none."""
+    match = _BUCKET_NAME.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def webhook_key(owner_id: UserId, webhook_id: WebhookId) -> "Item":

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
 from chalicelib.adapters.dynamodb.items import epoch_s, from_tally_item, number, text
 from chalicelib.adapters.dynamodb.keys import limit_key, mark_name
@@ -72,3 +73,11 @@ class DynamoDBRateLimitStore:
                 return tally  # our own taking, whose first response was lost
             raise ConcurrentUpdate(tally) from refused
         return from_tally_item(answer["Attributes"])
+
+    def get(self, holder: str, limit: Limit) -> Tally | None:
+        """Return the tally as last written, or ``None``."""
+        client = self._client()
+        with unavailable_when_away("the limits table"):
+            answer = client.get_item(TableName=self._table, Key=limit_key(holder, limit), ConsistentRead=True)
+        item = answer.get("Item")
+        return from_tally_item(item) if item else None

@@ -6,6 +6,7 @@ before the product is imported, in a process of its own.
 """
 
 from tests.simulation.mutants.calling import CALLING
+from tests.simulation.mutants.counting import COUNTING_ENDS
 from tests.simulation.mutants.delivering import DELIVERING_TO_WEBHOOKS
 from tests.simulation.mutants.firing import FIRING_SCHEDULES
 from tests.simulation.mutants.mutant import Mutant
@@ -26,4 +27,5 @@ MUTANTS = (
     *TELLING,
     *DELIVERING_TO_WEBHOOKS,
     *FIRING_SCHEDULES,
+    *COUNTING_ENDS,
 )

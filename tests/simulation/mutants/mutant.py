@@ -18,6 +18,8 @@ DISPATCH = "chalicelib.services.dispatch"
 CONSUMER = "chalicelib.consumer"
 JOB_EVENTS = "chalicelib.domain.job_events"
 RELAYING = "chalicelib.services.relaying"
+JOB_ENDS = "chalicelib.domain.job_ends"
+COUNTING = "chalicelib.services.counting"
 WEBHOOKS = "chalicelib.domain.webhooks"
 DELIVERIES = "chalicelib.domain.webhook_deliveries"
 WAITS = "chalicelib.domain.delivery_waits"
@@ -30,11 +32,13 @@ STORE = "tests.fakes"
 DELIVERY_STORE = "tests.delivery_fakes"
 WEBHOOK_STORE = "tests.webhook_fakes"
 SCHEDULE_STORE = "tests.schedule_fakes"
+COUNT_STORE = "tests.statistics_fakes"
 MODELS = {
     STORE: "jobs table's model",
     DELIVERY_STORE: "deliveries table's model",
     WEBHOOK_STORE: "webhooks table's model",
     SCHEDULE_STORE: "schedules table's model",
+    COUNT_STORE: "statistics table's model",
 }
 """Modules that are no product's, and what they are a model of."""
 

@@ -1,0 +1,138 @@
+/** `#/jobs/<id>`: one job, followed to its end. */
+
+import { call } from "./api.js";
+import { curlOf } from "./curl.js";
+import { h, show, showAgain } from "./dom.js";
+import { duration, when } from "./format.js";
+import { tagList } from "./job_list.js";
+import { poll } from "./live.js";
+import { goTo } from "./router.js";
+import { attemptTable, timeline } from "./timeline.js";
+import { announce, badge, button, confirmed, copyButton, facts, heading, link, loading, problemBox, section } from "./ui.js";
+import { valueView } from "./value_view.js";
+
+const FINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
+const WAIT_S = 20;
+const LOOK_EVERY_MS = 3000;
+
+export async function jobPage({ root, params, signal }) {
+  const path = `/jobs/${encodeURIComponent(params.id)}`;
+  const places = Object.fromEntries(["head", "trouble", "explanation", "facts", "outcome", "input", "history"].map((name) => [name, h("div", {})]));
+  show(root, places.head, places.trouble, loading());
+  let job = null;
+  let etag = null;
+  let shownResult;
+  let following = new AbortController();
+
+  const draw = (events, explanation) => {
+    showAgain(places.head, head(job, actions));
+    show(places.explanation, h("p", { class: "explanation", role: "status" }, explanation));
+    show(places.facts, factsOf(job));
+    const result = JSON.stringify([job.status, job.result, job.error]);
+    if (result !== shownResult) show(places.outcome, outcome(job));
+    shownResult = result;
+    if (!places.input.hasChildNodes()) {
+      show(places.input, section("Input", valueView(job.data, { name: "Input", file: `${job.job_id}-input.json` })));
+      show(root, ...Object.values(places));
+    }
+    const attempts = attemptTable(events);
+    show(places.history, section("What happened", timeline(events)), attempts && section("Attempts", attempts));
+  };
+
+  /** Look at the job; with `waitS`, once it is final. What is new is shown. */
+  const look = async (waitS, within) => {
+    const headers = waitS ? { Prefer: `wait=${waitS}` } : {};
+    const answer = await call("GET", path, { headers, etag, signal: within });
+    show(places.trouble);
+    if (answer.status === 304) return;
+    const before = job;
+    etag = answer.headers.get("ETag");
+    job = answer.body;
+    const [log, told] = await Promise.all(["/events", "/explain"].map((part) => call("GET", path + part, { signal: within })));
+    draw(log.body.events, told.body.explanation);
+    if (!FINAL.has(job.status)) return;
+    following.abort();
+    if (before !== null && !FINAL.has(before.status)) announce(`The job has ended: ${job.status}.`);
+  };
+
+  const follow = () => {
+    following.abort();
+    if (FINAL.has(job.status)) return;
+    following = new AbortController();
+    const within = AbortSignal.any([signal, following.signal]);
+    const failed = (problem) => show(places.trouble, problemBox(problem));
+    // One call that is answered at the job's end, and looks in between, for what happens before.
+    poll(() => isDueSoon(job) && look(WAIT_S, within), { everyMs: 500, signal: within, failed });
+    poll(() => look(0, within), { everyMs: LOOK_EVERY_MS, signal: within, failed });
+  };
+
+  const changed = async (part, news) => {
+    await call("POST", path + part);
+    announce(news);
+    await look(0, signal);
+    follow();
+  };
+  const actions = {
+    cancel: () => changed("/cancel", "The job is called off."),
+    retry: () => changed("/retry", "The job waits for its next attempt."),
+    remove: async () => {
+      if (!(await confirmed("Delete this job?", "Its data, its result and its history are gone for good.", "Delete the job"))) return;
+      await call("DELETE", path);
+      announce("The job is deleted.");
+      goTo("#/jobs");
+    },
+  };
+
+  await look(0, signal);
+  follow();
+}
+
+/** A wait for one that begins later is answered at once. */
+function isDueSoon(job) {
+  return Date.parse(job.run_at) <= Date.now() + WAIT_S * 1000;
+}
+
+function head(job, { cancel, retry, remove }) {
+  const isFinal = FINAL.has(job.status);
+  return heading(job.operation, {
+    lead: [badge(job.status), " ", h("code", {}, job.job_id)],
+    actions: [
+      !isFinal && button("Cancel", cancel, { "data-key": "cancel" }),
+      isFinal && job.status !== "SUCCESS" && button("Retry", retry, { kind: "primary", "data-key": "retry" }),
+      h("a", { class: "button", href: `#/jobs/new?like=${job.job_id}` }, "Submit one like it"),
+      copyButton("Copy as curl", () => curlOf(job)),
+      isFinal && button("Delete", remove, { "data-key": "delete" }),
+    ],
+  });
+}
+
+function factsOf(job) {
+  const took = job.started_at && job.finished_at && Date.parse(job.finished_at) - Date.parse(job.started_at);
+  return h(
+    "div",
+    { class: "card" },
+    facts([
+      ["Attempt", job.attempt === 0 ? "none yet" : `${job.attempt}; ${job.max_attempts} at most`],
+      ["Accepted", when(job.created_at)],
+      ["To begin", when(job.run_at)],
+      ["Begun", when(job.started_at)],
+      ["Ended", when(job.finished_at)],
+      took ? ["Took", duration(took)] : null,
+      ["Timeout", duration(job.timeout_s * 1000)],
+      ["Kept until", when(job.expires_at)],
+      job.tags.length ? ["Tags", tagList(job.tags)] : null,
+      ...Object.entries(job.metadata).map(([name, value]) => [name, value]),
+      job.schedule_id ? ["Schedule", link(`#/schedules/${job.schedule_id}`, h("code", {}, job.schedule_id))] : null,
+      job.scheduled_for ? ["Due time", when(job.scheduled_for)] : null,
+      job.callback_url ? ["Callback URL", job.callback_url] : null,
+    ]),
+  );
+}
+
+function outcome(job) {
+  if (job.error) {
+    return section("Error", h("div", { class: "problem" }, h("p", {}, h("code", {}, job.error.code)), h("p", {}, job.error.detail)));
+  }
+  if (job.status !== "SUCCESS") return null;
+  return section("Result", valueView(job.result, { name: "Result", file: `${job.job_id}-result.json` }));
+}

@@ -1,0 +1,113 @@
+/** `#/schedules/new`, `#/schedules/<id>` and `#/schedules/<id>/change`: one schedule. */
+
+import { call } from "./api.js";
+import { h, show } from "./dom.js";
+import { choice, field } from "./forms.js";
+import { duration, when } from "./format.js";
+import { countField, jobForm, jobOptions, operations } from "./job_form.js";
+import { tagList } from "./job_list.js";
+import { goTo } from "./router.js";
+import { rhythm, scheduleName, scheduleState } from "./schedule_list.js";
+import { announce, button, confirmed, facts, heading, link, section } from "./ui.js";
+import { valueView } from "./value_view.js";
+
+export async function schedulePage({ root, params, signal }) {
+  const path = `/schedules/${encodeURIComponent(params.id)}`;
+  const draw = (schedule) =>
+    show(
+      root,
+      heading(scheduleName(schedule), {
+        lead: [scheduleState(schedule), " ", rhythm(schedule)],
+        actions: [
+          button(schedule.is_paused ? "Resume" : "Pause", async () => {
+            const { body } = await call("PATCH", path, { body: { is_paused: !schedule.is_paused } });
+            announce(body.is_paused ? "The schedule rests." : "The schedule goes on.");
+            draw(body);
+          }),
+          h("a", { class: "button", href: `#/schedules/${params.id}/change` }, "Change"),
+          button("Delete", async () => {
+            if (!(await confirmed("Delete this schedule?", "It makes no more jobs. Those that it made stay.", "Delete the schedule"))) return;
+            await call("DELETE", path);
+            announce("The schedule is deleted.");
+            goTo("#/schedules");
+          }),
+        ],
+      }),
+      schedule.last_error && h("div", { class: "problem" }, h("p", {}, "The newest due time got no job: ", schedule.last_error.detail)),
+      h("div", { class: "card" }, scheduleFacts(schedule)),
+      section("Data of its jobs", valueView(schedule.data, { name: "Data", file: `${schedule.schedule_id}-data.json` })),
+    );
+  draw((await call("GET", path, { signal })).body);
+}
+
+function scheduleFacts(schedule) {
+  return facts([
+    ["Operation", schedule.operation],
+    ["Next run", when(schedule.next_run_at, "none")],
+    ["Last run", schedule.last_job_id ? link(`#/jobs/${schedule.last_job_id}`, when(schedule.last_run_at)) : "none yet"],
+    ["Made", when(schedule.created_at)],
+    ["Made up if late by at most", duration(schedule.missed_within_s * 1000)],
+    ["Due times skipped", schedule.skipped],
+    schedule.max_attempts ? ["Attempts at most", schedule.max_attempts] : null,
+    schedule.timeout_s ? ["Timeout", duration(schedule.timeout_s * 1000)] : null,
+    schedule.retention_days ? ["Jobs are kept", `${schedule.retention_days} days`] : null,
+    schedule.tags.length ? ["Tags", tagList(schedule.tags)] : null,
+  ]);
+}
+
+export async function newSchedulePage({ root, signal }) {
+  const make = async (wanted) => goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`);
+  const form = scheduleForm(await operations(signal), {}, "Make the schedule", make);
+  show(root, heading("New schedule"), h("div", { class: "card form" }, form));
+}
+
+export async function changeSchedulePage({ root, params, signal }) {
+  const path = `/schedules/${encodeURIComponent(params.id)}`;
+  const [all, { body: given }] = await Promise.all([operations(signal), call("GET", path, { signal })]);
+  const save = async (wanted) => {
+    // What was there and was emptied is the operation's again.
+    const emptied = ["max_attempts", "timeout_s", "retention_days"].filter((name) => wanted[name] === undefined);
+    await call("PATCH", path, { body: { ...wanted, tags: wanted.tags ?? [], ...Object.fromEntries(emptied.map((name) => [name, null])) } });
+    announce("The schedule is changed.");
+    goTo(`#/schedules/${params.id}`);
+  };
+  show(root, heading(`Change ${scheduleName(given)}`), h("div", { class: "card form" }, scheduleForm(all, given, "Save", save)));
+}
+
+function scheduleForm(all, given, action, submit) {
+  const isRate = typeof given.rate_s === "number";
+  const zones = h("datalist", { id: "time-zones" }, Intl.supportedValuesOf("timeZone").map((zone) => h("option", { value: zone })));
+  const name = field("name", "Name", { value: given.name ?? "", maxlength: 64, read: (input) => input.value.trim() });
+  const kind = choice("kind", "Due", [["cron", "by a cron expression"], ["rate", "every so many seconds"]], { selected: isRate ? "rate" : "cron" });
+  const cron = field("cron", "Cron expression", {
+    value: given.cron ?? "",
+    placeholder: "30 2 * * *",
+    spellcheck: "false",
+    autocomplete: "off",
+    hint: "Minute, hour, day of the month, month, day of the week.",
+    read: (input) => input.value.trim(),
+  });
+  const zone = field("time_zone", "Time zone", {
+    value: given.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
+    list: "time-zones",
+    autocomplete: "off",
+    hint: "By whose clocks it goes.",
+  });
+  const rate = countField("rate_s", "Seconds from one due time to the next", given.rate_s, "60 at least.");
+  const late = countField("missed_within_s", "Make up for what is late by at most, in seconds", given.missed_within_s);
+  const showKind = () => {
+    for (const each of [cron, zone]) each.element.hidden = kind.input.value !== "cron";
+    rate.element.hidden = kind.input.value !== "rate";
+  };
+  kind.input.addEventListener("change", showKind);
+  showKind();
+  const form = jobForm(all, {
+    given,
+    before: [name, kind, cron, zone, rate],
+    options: [late, ...jobOptions(given)],
+    action,
+    submit: ({ kind: chosen, cron: expression, time_zone, rate_s, ...rest }) =>
+      submit(chosen === "cron" ? { ...rest, cron: expression, time_zone } : { ...rest, rate_s }),
+  });
+  return [form, zones];
+}

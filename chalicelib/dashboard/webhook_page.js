@@ -1,0 +1,193 @@
+/** `#/webhooks/<id>`: one webhook, and what it was sent; `#/webhooks/<id>/<delivery>`: one delivery. */
+
+import { call } from "./api.js";
+import { h, show } from "./dom.js";
+import { choice, field, form } from "./forms.js";
+import { duration, when } from "./format.js";
+import { parsed } from "./json.js";
+import { liveList } from "./live_list.js";
+import { goTo } from "./router.js";
+import { shownOnce } from "./secrets.js";
+import { typedInstant } from "./typed.js";
+import { announce, badge, button, confirmed, empty, facts, heading, link, section, table } from "./ui.js";
+import { valueView } from "./value_view.js";
+import { CALLBACKS, webhookForm, webhookName, webhookState } from "./webhook_list.js";
+
+const DELIVERY_STATUSES = ["PENDING", "SUCCESS", "FAILED"];
+const BECAUSE = {
+  OWNER: "You disabled it.",
+  GONE: "Its endpoint answered 410: it is gone.",
+  ONLY_FAILURES: "For days its endpoint did nothing but fail.",
+};
+
+export async function webhookPage({ root, params, signal }) {
+  const path = `/webhooks/${encodeURIComponent(params.id)}`;
+  const top = h("div", {});
+  const draw = (webhook) => show(top, webhookHead(webhook, actions), webhook.webhook_id === CALLBACKS ? null : editing(webhook, actions.change));
+  const actions = {
+    change: async (wanted) => {
+      draw((await call("PATCH", path, { body: wanted })).body);
+      announce("The webhook is changed.");
+    },
+    test: async () => {
+      await call("POST", `${path}/test`);
+      announce("A test event is on its way.");
+      list.show(shown);
+    },
+    rotate: async () => {
+      const text = "The one before it signs too for 24 hours, so that the receiver can change over.";
+      if (!(await confirmed("Make another secret?", text, "Make it", { kind: "primary" }))) return;
+      const { body } = await call("POST", `${path}/secret`);
+      await shownOnce("The new secret", "It is shown this once.", body.secret);
+      draw((await call("GET", path)).body);
+    },
+    remove: async () => {
+      if (!(await confirmed("Delete this webhook?", "Nothing is sent to it any more.", "Delete the webhook"))) return;
+      await call("DELETE", path);
+      announce("The webhook is deleted.");
+      goTo("#/webhooks");
+    },
+  };
+  draw((await call("GET", path, { signal })).body);
+
+  const shown = { status: null, cursor: null };
+  const deliveries = h("div", {});
+  const list = liveList(deliveries, {
+    path: `${path}/deliveries`,
+    rows: (body) => body.deliveries,
+    asTable: (rows) => deliveryTable(params.id, rows),
+    nothing: ({ status }) => empty(status ? "No such deliveries" : "No deliveries yet", "A test event shows how one looks."),
+    paged: (wanted) => list.show(Object.assign(shown, wanted)),
+    everyMs: 5000,
+    signal,
+  });
+  const status = choice("status", "Status", [["", "Any"], ...DELIVERY_STATUSES.map((each) => [each, each])]);
+  status.input.addEventListener("change", () => list.show(Object.assign(shown, { status: status.input.value || null, cursor: null })));
+  show(
+    root,
+    top,
+    section("Deliveries", h("div", { class: "filters" }, status.element), deliveries),
+    section("Send again", h("div", { class: "card form" }, replayForm(path, () => list.show(shown)))),
+  );
+  list.show(shown);
+}
+
+function webhookHead(webhook, { change, test, rotate, remove }) {
+  const isCallbacks = webhook.webhook_id === CALLBACKS;
+  const switched = webhook.is_disabled
+    ? button("Enable", () => change({ is_disabled: false }), { kind: "primary" })
+    : button("Disable", () => change({ is_disabled: true }));
+  return [
+    heading(webhookName(webhook), {
+      lead: [webhookState(webhook), webhook.url && [" ", webhook.url]],
+      actions: [
+        !isCallbacks && button("Send a test event", test),
+        switched,
+        button("New secret", rotate),
+        !isCallbacks && button("Delete", remove),
+      ],
+    }),
+    webhook.is_disabled && h("p", { class: "hint-box" }, BECAUSE[webhook.disabled_because], " Since ", when(webhook.disabled_at), "."),
+    h(
+      "div",
+      { class: "card" },
+      facts([
+        ["Told of", webhook.event_types.join(", ")],
+        ["Made", when(webhook.created_at)],
+        webhook.failing_since ? ["Failing since", when(webhook.failing_since)] : null,
+        webhook.previous_secret_until ? ["Secret before signs too until", when(webhook.previous_secret_until)] : null,
+      ]),
+    ),
+  ];
+}
+
+function editing(webhook, change) {
+  return h("details", { class: "card form" }, h("summary", {}, "Change it"), webhookForm(webhook, "Save", change));
+}
+
+function replayForm(path, done) {
+  const fields = [
+    field("since", "All since", { type: "datetime-local", step: 1, read: (input) => typedInstant(input.value) }),
+    choice("status", "Status", [["FAILED", "Failed ones"], ["", "All"]], { read: (input) => input.value || undefined }),
+  ];
+  const submit = async (wanted) => {
+    let replayed = 0;
+    let cursor;
+    do {
+      const { body } = await call("POST", `${path}/replay`, { body: { ...wanted, cursor } });
+      replayed += body.replayed;
+      cursor = body.next_cursor ?? undefined;
+    } while (cursor);
+    announce(replayed === 1 ? "One delivery is sent again." : `${replayed} deliveries are sent again.`);
+    done();
+  };
+  return form(fields, { action: "Send again", submit, kind: "" });
+}
+
+function deliveryTable(webhookId, deliveries) {
+  return table(
+    "Deliveries, newest first",
+    [
+      { title: "Event", cell: (each) => link(`#/webhooks/${webhookId}/${each.delivery_id}`, each.event_type) },
+      { title: "Status", cell: (each) => [badge(each.status), each.reason && h("div", { class: "faint" }, each.reason)] },
+      { title: "Made", cell: (each) => when(each.created_at) },
+      { title: "Attempts", class: "number", cell: (each) => each.attempt },
+      { title: "Last answer", cell: (each) => lastAnswer(each.attempts.at(-1)) },
+      { title: "Next attempt", cell: (each) => when(each.next_attempt_at) },
+    ],
+    deliveries,
+  );
+}
+
+function lastAnswer(attempt) {
+  if (!attempt) return "–";
+  return `${attempt.status_code ?? attempt.error}, ${duration(attempt.duration_ms)}`;
+}
+
+export async function deliveryPage({ root, params, signal }) {
+  const path = `/webhooks/${encodeURIComponent(params.id)}/deliveries/${encodeURIComponent(params.delivery)}`;
+  const draw = async () => {
+    const { body: delivery } = await call("GET", path, { signal });
+    show(
+      root,
+      heading(delivery.event_type, {
+        lead: [badge(delivery.status), " ", h("code", {}, delivery.delivery_id)],
+        actions: [
+          button("Send again", async () => {
+            await call("POST", `${path}/replay`);
+            announce("It is sent again.");
+            await draw();
+          }),
+          h("a", { class: "button", href: `#/webhooks/${params.id}` }, "To the webhook"),
+        ],
+      }),
+      h(
+        "div",
+        { class: "card" },
+        facts([
+          ["Made", when(delivery.created_at)],
+          ["Attempts", delivery.attempt],
+          ["Next attempt", when(delivery.next_attempt_at)],
+          ["Kept until", when(delivery.expires_at)],
+          delivery.reason ? ["Reason", delivery.reason] : null,
+          delivery.url ? ["URL", delivery.url] : null,
+        ]),
+      ),
+      section("Attempts", delivery.attempts.length ? attemptsOfDelivery(delivery.attempts) : empty("No attempt yet", "")),
+      section("What is sent", valueView(parsed(delivery.body), { name: "Body", file: `${delivery.delivery_id}.json` })),
+    );
+  };
+  await draw();
+}
+
+function attemptsOfDelivery(attempts) {
+  return table(
+    "Attempts, oldest first",
+    [
+      { title: "At", cell: (each) => when(each.at) },
+      { title: "Answer", cell: (each) => each.status_code ?? each.error },
+      { title: "Took", class: "number", cell: (each) => duration(each.duration_ms) },
+    ],
+    attempts,
+  );
+}

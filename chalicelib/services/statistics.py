@@ -1,0 +1,85 @@
+"""What administrators are told of all jobs together: how they ended, and how many wait."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.domain.delivery import RESEND_AFTER_MAX, SHARDS
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.jobs import Job, JobKey, JobStatus
+from chalicelib.domain.statistics import Statistics, Window, days, statistics
+from chalicelib.ports import Clock, JobRepository
+from chalicelib.statistics_ports import CountStore, QueueDepth, QueueGauge
+
+logger = logging.getLogger(__name__)
+
+ENTRIES = 100
+"""Of each shard of the index, so many are considered, the longest due first."""
+
+LOOKED_AT = 20
+"""Rows that are read: twice as many as consumers run at once, whose jobs are in the index too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """
+    What waits as of an instant.
+
+    ``oldest_waiting`` is for how long the job that has waited longest is due, of those that were looked at: in a long
+    backlog one that waits longer may be missed. ``None`` if none of these waits.
+    """
+
+    queue: QueueDepth
+    oldest_waiting: timedelta | None
+    as_of: datetime
+
+
+class StatisticsService:
+    """Reads counts and indexes; the work does not grow with the number of jobs."""
+
+    def __init__(self, *, counts: CountStore, jobs: JobRepository, queue: QueueGauge, clock: Clock) -> None:
+        self._counts = counts
+        self._jobs = jobs
+        self._queue = queue
+        self._clock = clock
+
+    def of(self, window: Window) -> Statistics:
+        """Return the statistics of a window that ends now."""
+        at = self._clock.now()
+        counts = (count for part in days(*window.span(at)) for count in self._counts.of_day(*part))
+        return statistics(counts, window=window, at=at)
+
+    def overview(self) -> Overview:
+        """Return what waits now."""
+        at = self._clock.now()
+        waits = [max(at - job.queued_at, timedelta()) for job in self._candidates(at) if _is_waiting(job, at)]
+        return Overview(queue=self._queue.depth(), oldest_waiting=max(waits, default=None), as_of=at)
+
+    def _candidates(self, at: datetime) -> Iterator[Job]:
+        """
+        Yield the jobs with the smallest ids, which were submitted first, among the open ones that may be due.
+
+        The sweep looks at each of these within `RESEND_AFTER_MAX`, so the index has it until then.
+        """
+        keys = {
+            due.key for shard in range(SHARDS) for due in self._jobs.due(shard, at=at + RESEND_AFTER_MAX, limit=ENTRIES)
+        }
+        for key in sorted(keys, key=lambda key: key.job_id)[:LOOKED_AT]:
+            job = self._looked_at(key)
+            if job is not None:
+                yield job
+
+    def _looked_at(self, key: JobKey) -> Job | None:
+        try:
+            return self._jobs.get(key)
+        except Unavailable:
+            raise
+        except Exception:
+            # A row of another version, or edited by hand, is no reason to tell nothing of the others.
+            logger.exception("job cannot be looked at", extra={"job_id": key.job_id, "owner_id": key.owner_id})
+            return None
+
+
+def _is_waiting(job: Job, at: datetime) -> bool:
+    return job.status is JobStatus.PENDING and job.is_due(at) and not job.is_expired(at)

@@ -1,0 +1,128 @@
+"""All jobs together over HTTP: counted by the relay, read by administrators."""
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.domain.jobs import Job, JobError, JobId, JobKey
+from tests.api.client import Api
+from tests.api.test_administration import with_admin
+from tests.events import stream_event
+from tests.factories import OWNER, make_act, make_claim, make_job
+from tests.fakes import NOON
+
+
+def job_of(number: int, operation: str = "square_sum") -> Job:
+    key = JobKey(owner_id=OWNER, job_id=JobId(f"01900000-0000-7000-8000-{number:012x}"))
+    return make_job(key=key, operation=operation, token=f"submit {number}")
+
+
+def ended(api: Api, *, after: timedelta = timedelta(seconds=1)) -> None:
+    """Have the relay tell of a few jobs that have ended, each so long after noon."""
+    changes = []
+    for number in range(6):
+        running = job_of(number, "cube_sum" if number == 5 else "square_sum").claimed(make_claim(f"claim {number}"))
+        act = make_act(f"end {number}", at=NOON + after)
+        if number == 0:
+            end = running.failed(JobError(code="TIMED_OUT", detail="private"), act)
+        else:
+            end = running.cancelled(act) if number == 1 else running.finished("14", act)
+        changes.append((running, end))
+    api.world.services().relay.consume(stream_event(*changes), lambda: timedelta(minutes=1))
+
+
+def test_an_administrator_sees_how_jobs_ended_and_nobody_else_does() -> None:
+    api, root = with_admin("ada")
+    ended(api)
+    answer = api.get("/admin/statistics", token=root)
+    assert answer.status == 200
+    told = answer.json
+    about_a_second = {"p50": 1081, "p95": 1081, "p99": 1081}
+    assert told["intervals"][-1] == {
+        "begins_at": "2026-11-23T12:00:00Z",
+        "success": 4,
+        "failed": 1,
+        "cancelled": 1,
+        "latency_ms": told["total"]["latency_ms"],
+    }
+    assert told["intervals"][0] == {
+        "begins_at": "2026-11-23T11:05:00Z",
+        "success": 0,
+        "failed": 0,
+        "cancelled": 0,
+        "latency_ms": None,
+    }
+    assert told["operations"][1] == {
+        "operation": "cube_sum",
+        "success": 1,
+        "failed": 0,
+        "cancelled": 0,
+        "latency_ms": about_a_second,
+    }
+    assert told["operations"][0]["operation"] == "square_sum"
+    assert told["errors"] == [{"operation": "square_sum", "code": "TIMED_OUT", "jobs": 1}]
+    assert (told["window"], told["interval_s"], told["begins_at"], told["ends_at"]) == (
+        "hour",
+        300,
+        "2026-11-23T11:05:00Z",
+        "2026-11-23T12:05:00Z",
+    )
+    assert "private" not in answer.text
+    assert api.get("/admin/statistics", token=api.signed_in("ada").access).status == 403
+
+
+@pytest.mark.parametrize(
+    ("window", "interval_s", "intervals"), [("hour", 300, 12), ("day", 1800, 48), ("week", 7200, 84)]
+)
+def test_a_window_has_all_its_intervals(window: str, interval_s: int, intervals: int) -> None:
+    api, root = with_admin()
+    ended(api)
+    told = api.get("/admin/statistics", query=f"window={window}", token=root).json
+    assert (told["window"], told["interval_s"], len(told["intervals"])) == (window, interval_s, intervals)
+    assert [each["success"] for each in told["intervals"]] == [0] * (intervals - 1) + [4]
+
+
+def test_a_window_that_there_is_not_is_refused() -> None:
+    api, root = with_admin()
+    answer = api.get("/admin/statistics", query="window=month", token=root)
+    assert (answer.status, answer.problem["code"]) == (400, "INVALID_PARAMETER")
+    assert answer.problem["detail"] == "window must be hour, day or week"
+
+
+def test_what_comes_again_is_not_counted_before_it_is_told() -> None:
+    api, root = with_admin()
+    api.world.bus.takes.extend([0])
+    with pytest.raises(Exception, match="come again"):
+        ended(api)
+    assert api.get("/admin/statistics", token=root).json["total"]["success"] == 0
+    ended(api)
+    ended(api)
+    assert api.get("/admin/statistics", token=root).json["total"]["success"] == 4, "told twice, and counted once"
+
+
+def test_a_store_that_is_away_keeps_no_event_from_being_told() -> None:
+    api, root = with_admin()
+    api.world.counts.answers = 0
+    ended(api)
+    assert len(api.world.bus.events) == 6
+    answer = api.get("/admin/statistics", token=root)
+    assert (answer.status, answer.problem["code"]) == (503, "UNAVAILABLE")
+
+
+def test_an_administrator_sees_what_waits() -> None:
+    api, root = with_admin("ada")
+    ada = api.signed_in("ada").access
+    assert api.get("/admin/overview", token=root).json == {
+        "queue": {"waiting": 0, "in_flight": 0, "delayed": 0},
+        "oldest_waiting_s": None,
+        "as_of": "2026-11-23T12:00:00Z",
+    }
+    assert api.post("/jobs", {"data": [1], "operation": "square_sum"}, token=ada).status == 202
+    assert api.post("/jobs", {"data": [1], "operation": "square_sum", "delay_s": 300}, token=ada).status == 202
+    api.world.clock.advance(seconds=42)
+    assert api.get("/admin/overview", token=root).json == {
+        "queue": {"waiting": 1, "in_flight": 0, "delayed": 1},
+        "oldest_waiting_s": 42,
+        "as_of": "2026-11-23T12:00:42Z",
+    }
+    assert api.get("/admin/overview", token=ada).status == 403

@@ -1,0 +1,172 @@
+"""What is read for administrators: of counts what a window needs, and how long the oldest job waits."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+
+from chalicelib.domain.delivery import RESEND_AFTER_MAX
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.job_ends import Count, additions
+from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
+from chalicelib.domain.statistics import Window
+from chalicelib.services.statistics import ENTRIES, LOOKED_AT
+from chalicelib.statistics_ports import QueueDepth
+from tests.factories import OWNER, World, make_act, make_claim, make_job
+from tests.fakes import NOON, InMemoryJobRepository
+from tests.statistics_fakes import InMemoryCountStore
+from tests.unit.test_job_ends import end, job_of
+
+MINUTE = timedelta(minutes=1)
+
+
+def key_of(number: int) -> JobKey:
+    return JobKey(owner_id=OWNER, job_id=JobId(f"01900000-0000-7000-8000-{number:012x}"))
+
+
+def waiting(number: int, since: timedelta, *, due_in: timedelta = MINUTE) -> Job:
+    """A job that was to run so long ago, and that the sweep looks at in a while."""
+    return make_job(key=key_of(number), run_at=NOON - since, due_at=NOON + due_in)
+
+
+def oldest(world: World, *jobs: Job) -> timedelta | None:
+    for job in jobs:
+        world.jobs.add(job)
+    return world.statistics().overview().oldest_waiting
+
+
+@pytest.mark.parametrize(("window", "parts"), [(Window.HOUR, 1), (Window.DAY, 2), (Window.WEEK, 8)])
+def test_of_each_day_only_what_the_window_has_is_read(window: Window, parts: int) -> None:
+    world = World()
+    read: list[tuple[datetime, datetime]] = []
+
+    class Noting(InMemoryCountStore):
+        def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
+            read.append((begins_at, ends_at))
+            return super().of_day(begins_at, ends_at)
+
+    world.counts = Noting()
+    for addition in additions([end(job_of(1), JobStatus.SUCCESS)]):
+        world.counts.add(addition)
+    told = world.statistics().of(window)
+    assert told.total.success == 1
+    assert (read[0][0], read[-1][1], len(read)) == (told.begins_at, told.ends_at, parts)
+
+
+def test_without_the_table_there_are_no_statistics() -> None:
+    world = World()
+    world.counts.answers = 0
+    with pytest.raises(Unavailable):
+        world.statistics().of(Window.HOUR)
+
+
+def test_nothing_waits_where_there_are_no_jobs() -> None:
+    world = World()
+    overview = world.statistics().overview()
+    assert (overview.oldest_waiting, overview.as_of) == (None, NOON)
+    assert overview.queue == QueueDepth(waiting=0, in_flight=0, delayed=0)
+
+
+def test_the_job_that_has_waited_longest_is_told() -> None:
+    world = World()
+    jobs = [waiting(number, timedelta(seconds=number)) for number in (3, 9, 5)]
+    assert oldest(world, *jobs) == timedelta(seconds=9), "whichever shards they are in"
+
+
+def test_a_job_that_is_retried_waits_since_it_was_first_to_run() -> None:
+    world = World()
+    retried = make_job(key=key_of(1), first_run_at=NOON - 10 * MINUTE, run_at=NOON - MINUTE)
+    assert oldest(world, retried, waiting(2, 2 * MINUTE)) == 10 * MINUTE
+
+
+def test_what_does_not_wait_is_passed_over() -> None:
+    long_ago = timedelta(hours=1)
+    running = make_job(key=key_of(1), run_at=NOON - long_ago, due_at=NOON).claimed(make_claim("claim"))
+    later = make_job(key=key_of(2), run_at=NOON + 2 * MINUTE, due_at=NOON + 3 * MINUTE)
+    expired = make_job(key=key_of(3), run_at=NOON - long_ago, due_at=NOON, expires_at=NOON)
+    over = make_job(key=key_of(4), run_at=NOON - long_ago).cancelled(make_act("cancel"))
+    assert oldest(World(), running, later, expired, over) is None
+
+
+def test_a_job_that_is_due_in_less_than_the_tolerance_has_not_waited() -> None:
+    assert oldest(World(), make_job(run_at=NOON + timedelta(milliseconds=500), due_at=NOON)) == timedelta(0)
+
+
+def test_a_job_is_found_until_the_sweep_would_look_at_it_last() -> None:
+    """It puts a look off by this much at most."""
+    assert oldest(World(), waiting(1, MINUTE, due_in=RESEND_AFTER_MAX)) == MINUTE
+    assert oldest(World(), waiting(1, MINUTE, due_in=RESEND_AFTER_MAX + timedelta(milliseconds=1))) is None
+
+
+def test_of_a_backlog_the_jobs_that_were_submitted_first_are_looked_at() -> None:
+    world = World()
+    read: list[JobKey] = []
+
+    class Noting(InMemoryJobRepository):
+        def get(self, key: JobKey) -> Job | None:
+            read.append(key)
+            return super().get(key)
+
+    world.jobs = Noting()
+    backlog = [waiting(number, timedelta(seconds=1000 - number)) for number in range(100)]
+    assert oldest(world, *backlog) == timedelta(seconds=1000)
+    assert read == [key_of(number) for number in range(LOOKED_AT)]
+
+
+def test_of_a_shard_so_many_are_considered() -> None:
+    """More cost more; so the wait that is told is the least that is known."""
+    same_shard = [waiting(8 * number, MINUTE, due_in=MINUTE + timedelta(seconds=number)) for number in range(1, 102)]
+    late = make_job(key=key_of(0), run_at=NOON - 5 * MINUTE, due_at=NOON + timedelta(seconds=59 + ENTRIES + 3))
+    assert oldest(World(), *same_shard, late) == MINUTE
+    assert oldest(World(), *same_shard[: ENTRIES - 1], late) == 5 * MINUTE
+
+
+def test_a_job_that_is_gone_by_then_is_no_matter() -> None:
+    world = World()
+
+    class Gone(InMemoryJobRepository):
+        def get(self, key: JobKey) -> Job | None:
+            return None if key == key_of(1) else super().get(key)
+
+    world.jobs = Gone()
+    assert oldest(world, waiting(1, 3 * MINUTE), waiting(2, MINUTE)) == MINUTE
+
+
+def test_a_row_that_cannot_be_read_is_logged_and_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+
+    class Broken(InMemoryJobRepository):
+        def get(self, key: JobKey) -> Job | None:
+            if key == key_of(1):
+                raise ValueError
+            return super().get(key)
+
+    world.jobs = Broken()
+    assert oldest(world, waiting(1, 3 * MINUTE), waiting(2, MINUTE)) == MINUTE
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("ERROR", "job cannot be looked at")
+    assert record.__dict__["job_id"] == key_of(1).job_id
+
+
+def test_without_the_jobs_table_or_the_queue_there_is_no_overview() -> None:
+    world = World()
+    oldest(world, waiting(1, MINUTE))
+
+    class Away(InMemoryJobRepository):
+        def get(self, key: JobKey) -> Job | None:
+            raise Unavailable(key.job_id)
+
+    away = Away()
+    away.add(waiting(1, MINUTE))
+    with pytest.raises(Unavailable):
+        World(jobs=away).statistics().overview()
+    world.queue.away = True
+    with pytest.raises(Unavailable):
+        world.statistics().overview()
+
+
+def test_the_queue_says_what_is_in_it() -> None:
+    world = World()
+    for delay in (timedelta(0), timedelta(0), MINUTE):
+        world.queue.send(key_of(1), delay=delay)
+    assert world.statistics().overview().queue == QueueDepth(waiting=2, in_flight=0, delayed=1)
