@@ -1,14 +1,11 @@
 """People at the page of the deployed stack, in Chromium: a user who computes, and an administrator who helps."""
 
-import json
 import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, expect
 
-from deployment.emulated import clients
 from tests.browser.chromium import chromium
 from tests.browser.person import Person, person
 from tests.e2e.conftest import call
