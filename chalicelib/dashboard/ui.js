@@ -149,7 +149,12 @@ export function table(caption, columns, rows) {
       "tbody",
       {},
       rows.map((row) =>
-        h("tr", {}, columns.map((column) => h("td", { class: column.class, "data-title": column.title }, column.cell(row)))),
+        h(
+          "tr",
+          {},
+          // One element in each, so that on a narrow screen it stands beside the title as a whole.
+          columns.map((column) => h("td", { class: column.class, "data-title": column.title }, h("div", {}, column.cell(row)))),
+        ),
       ),
     ),
   );
