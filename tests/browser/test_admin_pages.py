@@ -1,6 +1,5 @@
 """An administrator's pages in Chromium, over an API that answers as it may: rarely, late, with problems, or nothing."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +20,6 @@ from tests.browser.admin_answers import (
     paused,
     statistics,
 )
-from tests.browser.chromium import BrowserMissing, chromium
 from tests.browser.stand_in import ADMIN, Answer, Asked, StandIn, stand_in
 
 JOB_PAGE = f"#/admin/jobs/{OWNER}/{job_id(1)}"
@@ -34,18 +32,6 @@ PAGES = [
     "#/admin/pauses",
     "#/admin/users?username=bob",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Without Chromium these tests are skipped, except in CI."""
-    try:
-        with chromium() as here:
-            yield here
-    except BrowserMissing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")
