@@ -61,6 +61,10 @@ class CredentialRepository(Protocol):
         """Return every credential of a user."""
         ...
 
+    def username_of(self, user_id: UserId) -> str | None:
+        """Return the name of a user who has a credential, or ``None``; it may have been removed just now."""
+        ...
+
     def rotate(self, to: Session) -> None:
         """
         Write a session as it was refreshed, if its current refresh token still is ``to.previous_digest``.

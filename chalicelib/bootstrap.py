@@ -12,6 +12,7 @@ from chalicelib.adapters.delivery_queue import SqsDeliveryQueue
 from chalicelib.adapters.dynamodb.audit import DynamoDBAuditTrail
 from chalicelib.adapters.dynamodb.credentials import DynamoDBCredentialRepository
 from chalicelib.adapters.dynamodb.deliveries import DynamoDBDeliveryRepository
+from chalicelib.adapters.dynamodb.everybodys_jobs import DynamoDBEverybodysJobs
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
@@ -42,6 +43,7 @@ from chalicelib.deliveries import DeliveryConsumer
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.erasures import ErasureConsumer
 from chalicelib.intake import IntakeConsumer
+from chalicelib.job_administration_wiring import wired_job_administration
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import (
     Clock,
@@ -55,6 +57,7 @@ from chalicelib.services.administration import Administration
 from chalicelib.services.api_keys import ApiKeyService
 from chalicelib.services.auditing import Auditing
 from chalicelib.services.authentication import Authentication
+from chalicelib.services.bulk_actions import BulkActions
 from chalicelib.services.counting import Counting
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
@@ -64,6 +67,7 @@ from chalicelib.services.every_minute import EveryMinute
 from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
+from chalicelib.services.job_administration import JobAdministration
 from chalicelib.services.jobs import JobService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
@@ -86,6 +90,8 @@ class Services:
     sessions: SessionService
     api_keys: ApiKeyService
     administration: Administration
+    job_administration: JobAdministration
+    bulk_actions: BulkActions
     statistics: StatisticsService
     submissions: SubmissionService
     jobs: JobService
@@ -209,6 +215,21 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         limits=settings.session_limits,
         schedules=schedule_service,
     )
+    job_service = JobService(jobs=jobs, lists=lists, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker)
+    job_administration = wired_job_administration(
+        service=job_service,
+        jobs=jobs,
+        lists=lists,
+        everybodys_jobs=DynamoDBEverybodysJobs(lambda: clients.dynamodb, table=settings.jobs_table),
+        queue=queue,
+        users=users,
+        credentials=credentials,
+        audit=audit,
+        clock=clock,
+        ids=ids,
+        limits=limits,
+        worker=worker,
+    )
     limits_store = DynamoDBRateLimitStore(lambda: clients.dynamodb, table=settings.limits_table)
     rate_limiter = RateLimiter(limits_store, clock, ids)
     return Services(
@@ -217,6 +238,8 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         sessions=accounts.sessions,
         api_keys=accounts.api_keys,
         administration=accounts.administration,
+        job_administration=job_administration.one_by_one,
+        bulk_actions=job_administration.in_bulk,
         statistics=StatisticsService(counts=counts, jobs=jobs, queue=queue, clock=clock),
         erasures=ErasureConsumer(
             erasure=ErasureService(
@@ -267,7 +290,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
             ids=ids,
             worker=worker,
         ),
-        jobs=JobService(jobs=jobs, lists=lists, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker),
+        jobs=job_service,
         schedules=schedule_service,
         waiting=Waiting(
             # Its own of both: a look that fails ends the wait, and must not take long about it.

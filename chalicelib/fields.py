@@ -47,6 +47,8 @@ Attempt = Annotated[
 ]
 NewStatus = Annotated[JobStatus, described("", "PENDING")]
 Status = Annotated[JobStatus, described("", "SUCCESS")]
+UsernameText = Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["yourname"])]
+ErrorCode = Annotated[str, msgspec.Meta(min_length=1, max_length=256, examples=["OPERATION_FAILED"])]
 TAGS_MAX = 10
 TAG_MAX_CHARACTERS = 64
 METADATA_MAX = 16

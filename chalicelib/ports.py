@@ -81,6 +81,22 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FoundJob:
+    """A job of a list, and its ``place`` in it: what to go on after, in the form of a UUID."""
+
+    job: Job
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPage:
+    """Jobs of a list; ``next_after`` is the place to go on after, ``None`` at the end. A page may be short."""
+
+    found: Sequence[FoundJob]
+    next_after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DueJob:
     """An entry of the index of due jobs, which may lag behind the rows."""
 
@@ -184,6 +200,24 @@ class JobLists(Protocol):
         Takes the same work however many jobs the owner has. What begins at the first page and goes on after each
         page's ``next_after`` meets every job that matches all the while exactly once; one that has just become FAILED
         or CANCELLED may come late to a list of only those.
+        """
+        ...
+
+
+class EverybodysJobs(Protocol):
+    """The jobs of all owners, where an index has them together: those that are not final, and the FAILED ones."""
+
+    def page(self, wanted: JobFilter, *, limit: int, after: str | None) -> FoundPage:
+        """
+        Return at most ``limit`` jobs that match, behind the place ``after`` when that is given.
+
+        ``wanted`` asks for the status FAILED, which are listed newest first, by when they failed; or for jobs that are
+        not final, longest due first, by when the sweep looks at them. No list of others is to be had.
+
+        Takes bounded work, however many jobs there are, so a page may be short and have a next one. What begins at the
+        first page and goes on after each page's ``next_after`` meets every job that matches all the while; one that is
+        not final may be met again, because its next look is put off. An index lags behind the rows: what has just
+        changed may come late.
         """
         ...
 

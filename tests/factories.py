@@ -24,6 +24,7 @@ from chalicelib.domain.webhook_deliveries import Delivery, DeliveryId, DeliveryK
 from chalicelib.domain.webhooks import Webhook, WebhookId
 from chalicelib.erasures import ErasureConsumer
 from chalicelib.intake import IntakeConsumer
+from chalicelib.job_administration_wiring import JobAdministrationServices, wired_job_administration
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import OperationRunner, PasswordHasher, SigningKeys, Succession, TokenCodec
 from chalicelib.relay import RelayConsumer
@@ -61,6 +62,7 @@ from tests.fakes import (
     InMemoryBlocklist,
     InMemoryCredentialRepository,
     InMemoryErasureQueue,
+    InMemoryEverybodysJobs,
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
@@ -293,10 +295,12 @@ class World:
     schedules: InMemoryScheduleRepository = field(init=False)
     credentials: InMemoryCredentialRepository = field(init=False)
     users: InMemoryUserRepository = field(init=False)
+    everybodys_jobs: InMemoryEverybodysJobs = field(init=False)
 
     def __post_init__(self) -> None:
         self.credentials = InMemoryCredentialRepository(self.audit)
         self.users = InMemoryUserRepository(self.credentials, self.audit)
+        self.everybodys_jobs = InMemoryEverybodysJobs(self.jobs)
         self.pause = PassingTime(self.clock)
         self.receivers = Receivers(self.clock)
         self.submissions = InMemorySubmissions(self.jobs)
@@ -447,7 +451,35 @@ class World:
     def sweep(self) -> Sweep:
         return Sweep(jobs=self.jobs, queue=self.queue, clock=self.clock, randomness=self.chance, limits=self.limits)
 
+    def job_service(self) -> JobService:
+        return JobService(
+            jobs=self.jobs,
+            lists=self.jobs,
+            queue=self.queue,
+            clock=self.clock,
+            ids=self.ids,
+            limits=self.limits,
+            worker="api",
+        )
+
+    def job_administration(self) -> JobAdministrationServices:
+        return wired_job_administration(
+            service=self.job_service(),
+            jobs=self.jobs,
+            lists=self.jobs,
+            everybodys_jobs=self.everybodys_jobs,
+            queue=self.queue,
+            users=self.users,
+            credentials=self.credentials,
+            audit=self.audit,
+            clock=self.clock,
+            ids=self.ids,
+            limits=self.limits,
+            worker="api",
+        )
+
     def services(self) -> Services:
+        job_administration = self.job_administration()
         accounts = self.account_services()
         rate_limiter = RateLimiter(self.hits, self.clock, self.ids)
         read_limit = Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1), admits_uncounted=True)
@@ -457,6 +489,8 @@ class World:
             sessions=accounts.sessions,
             api_keys=accounts.api_keys,
             administration=accounts.administration,
+            job_administration=job_administration.one_by_one,
+            bulk_actions=job_administration.in_bulk,
             statistics=self.statistics(),
             submissions=SubmissionService(
                 jobs=self.jobs,
@@ -468,15 +502,7 @@ class World:
                 ids=self.ids,
                 worker="api",
             ),
-            jobs=JobService(
-                jobs=self.jobs,
-                lists=self.jobs,
-                queue=self.queue,
-                clock=self.clock,
-                ids=self.ids,
-                limits=self.limits,
-                worker="api",
-            ),
+            jobs=self.job_service(),
             schedules=self.schedule_service(),
             waiting=Waiting(
                 jobs=self.jobs,

@@ -21,14 +21,15 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.job_filters import JobFilter
-from chalicelib.domain.jobs import Claim, Job, JobErrorCode, JobId, JobKey
+from chalicelib.domain.job_places import place_of
+from chalicelib.domain.jobs import Claim, Job, JobErrorCode, JobId, JobKey, JobStatus
 from chalicelib.domain.rate_limits import Limit, Taking, Tally
 from chalicelib.domain.receipts import Receipt
 from chalicelib.domain.signing_keys import KeyRing, SigningKey
 from chalicelib.domain.tokens import AccessClaims
 from chalicelib.domain.users import PasswordCheck, User, UserId, username_key
 from chalicelib.operations.registry import OperationRegistry
-from chalicelib.ports import Clock, DueJob, JobPage
+from chalicelib.ports import Clock, DueJob, FoundJob, FoundPage, JobPage
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ERASED_AT_ONCE = 2
@@ -131,6 +132,9 @@ class InMemoryCredentialRepository:
         _answer_unless(self.away)
         with self.lock:
             return [each for (owner, _), each in self.rows.items() if owner == user_id]
+
+    def username_of(self, user_id: UserId) -> str | None:
+        return next((each.username for each in self.all_of(user_id)), None)
 
     def rotate(self, to: Session) -> None:
         _answer_unless(self.away)
@@ -326,6 +330,38 @@ class InMemoryJobRepository:
 
     def all(self) -> Sequence[Job]:
         return list(self._jobs.values())
+
+
+class InMemoryEverybodysJobs:
+    """Lists over the rows of a jobs table, as its index has them; a page looks at ``looked_at_max`` of them."""
+
+    def __init__(self, rows: InMemoryJobRepository) -> None:
+        self._rows = rows
+        self.looked_at_max = 200
+
+    def page(self, wanted: JobFilter, *, limit: int, after: str | None) -> FoundPage:
+        _answer_unless(self._rows.away)
+        newest_first = wanted.status is JobStatus.FAILED
+        listed = [
+            FoundJob(job=job, place=place_of(at, job.key.job_id))
+            for job in self._rows.all()
+            if (at := _failed_at(job) if newest_first else job.due_at) is not None
+        ]
+        listed.sort(key=lambda each: each.place, reverse=newest_first)
+        if after is not None:
+            listed = [each for each in listed if (each.place < after if newest_first else each.place > after)]
+        found: list[FoundJob] = []
+        for each in listed[: self.looked_at_max]:
+            if wanted.matches(each.job):
+                found.append(each)
+            if len(found) == limit:
+                return FoundPage(found=found, next_after=each.place)
+        is_last = len(listed) < self.looked_at_max
+        return FoundPage(found=found, next_after=None if is_last else listed[self.looked_at_max - 1].place)
+
+
+def _failed_at(job: Job) -> datetime | None:
+    return job.finished_at if job.status is JobStatus.FAILED else None
 
 
 def _page(entries: list[DueJob], at: datetime, limit: int, after: DueJob | None) -> Sequence[DueJob]:

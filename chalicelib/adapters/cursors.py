@@ -54,6 +54,9 @@ def _cursor(secret: bytes, after: UUID, owner_id: UserId, wanted: JobFilter | st
     return urlsafe_b64encode(after.bytes + seal[:SEAL_BYTES]).decode()
 
 
-def _parts(wanted: JobFilter) -> list[str | None]:
+def _parts(wanted: JobFilter) -> list[str | bool | None]:
     ids = wanted.ids
-    return [wanted.status, wanted.operation, ids.first, ids.last, wanted.tag]
+    parts = [wanted.status, wanted.operation, ids.first, ids.last, wanted.tag]
+    # Behind the others and only where they ask something, so that cursors of before there were these are still good.
+    more = [wanted.is_open, wanted.error_code, wanted.is_dead]
+    return [*parts, *more] if any(more) else [*parts]

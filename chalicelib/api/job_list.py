@@ -65,7 +65,7 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def list_jobs(call: Call) -> Response:
     """Return a page of the caller's jobs."""
     query = query_of(call, ListQuery)
-    wanted = _checked(call, query.wanted())
+    wanted = checked_filter(call, query.wanted())
     after = None if query.cursor is None else _opened(call, query.cursor, wanted)
     page = call.services.jobs.page(call.user_id, wanted, limit=query.limit, after=after)
     next_cursor = None
@@ -79,7 +79,7 @@ def list_jobs(call: Call) -> Response:
     )
 
 
-def _checked(call: Call, wanted: JobFilter) -> JobFilter:
+def checked_filter(call: Call, wanted: JobFilter) -> JobFilter:
     """Refuse what would be an empty list only because of a slip."""
     operations = call.services.operations
     if wanted.operation is not None and operations.find(wanted.operation) is None:

@@ -22,7 +22,7 @@ from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.credentials import KEY_SCOPES, UUID_PATTERN, Scope
 from chalicelib.domain.errors import InvalidInput, RateLimited
 from chalicelib.domain.jobs import JOB_ID_PATTERN
-from chalicelib.domain.users import USERNAME_PATTERN
+from chalicelib.domain.users import USER_ID_PATTERN, USERNAME_PATTERN
 from chalicelib.domain.webhooks import WEBHOOK_ID_PATTERN
 from chalicelib.ports import OperationCatalogue
 
@@ -43,6 +43,7 @@ PATH_PARAMETERS: Final = {
     "key_id": UUID_PATTERN,
     "webhook_id": f"({WEBHOOK_ID_PATTERN})",
     "delivery_id": JOB_ID_PATTERN,
+    "owner_id": USER_ID_PATTERN,
     "username": USERNAME_PATTERN,
 }
 """The form of each part of a path that has one."""
@@ -195,7 +196,8 @@ def _responses(endpoint: Endpoint, schemas: Schemas, named: dict[str, Endpoint])
             if status in endpoint.examples:
                 content["example"] = msgspec.to_builtins(endpoint.examples[status])
             answer["content"] = {JSON: content}
-            if endpoint.method == "POST" and JOB_ID in schemas.properties(form):
+            is_owners = endpoint.method == "POST" and endpoint.access is not Access.ADMIN
+            if is_owners and JOB_ID in schemas.properties(form):
                 answer["links"] = _links(named)
         responses[str(status)] = answer
     if endpoint.method == "GET" and HTTPStatus.OK in endpoint.answers:
@@ -239,11 +241,11 @@ def _challenge_headers(endpoint: Endpoint, status: int) -> Sequence[str]:
 
 
 def _links(named: dict[str, Endpoint]) -> Described:
-    """Return where one can go on with the job of an answer."""
+    """Return where its owner can go on with the job of an answer."""
     return {
         operation_id: {"operationId": operation_id, "parameters": {JOB_ID: f"$response.body#/{JOB_ID}"}}
         for operation_id, endpoint in named.items()
-        if f"{{{JOB_ID}}}" in endpoint.path
+        if f"{{{JOB_ID}}}" in endpoint.path and endpoint.access is not Access.ADMIN
     }
 
 

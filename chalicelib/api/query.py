@@ -15,6 +15,8 @@ from chalicelib.validation import described
 
 T = TypeVar("T")
 
+TRUTH = {"true": True, "false": False}
+
 DIGITS_MAX = 18
 """Of a number in a query; more is no number that anything here could mean."""
 
@@ -33,7 +35,7 @@ def query_of(call: Call, form: type[T]) -> T:
             known = list(kinds)
             detail = f"there is no parameter {name[:WORD_MAX_CHARACTERS]}; there are {', '.join(known)}"
             raise InvalidParameter(detail + did_you_mean(name, known))
-    values = {name: _number_or_text(kinds[name], text) for name, text in given.items()}
+    values = {name: _parsed(kinds[name], text) for name, text in given.items()}
     try:
         return msgspec.convert(values, type=form)
     except msgspec.ValidationError as wrong:
@@ -60,8 +62,10 @@ def query_texts(call: Call) -> Mapping[str, str]:
     return texts
 
 
-def _number_or_text(kind: msgspec.inspect.Type, text: str) -> int | str:
-    """Return digits as a number where one is wanted; all else is for the type to refuse."""
+def _parsed(kind: msgspec.inspect.Type, text: str) -> int | bool | str:
+    """Return digits as a number, and a truth value, where one is wanted; all else is for the type to refuse."""
+    if isinstance(kind, msgspec.inspect.BoolType):
+        return TRUTH.get(text, text)
     is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
     return int(text) if is_number and isinstance(kind, msgspec.inspect.IntType) else text
 
@@ -102,6 +106,8 @@ def in_words(kind: msgspec.inspect.Type) -> str:
         case msgspec.inspect.EnumType():
             *words, last = (str(each.value) for each in kind.cls)
             return f"{', '.join(words)} or {last}"
+        case msgspec.inspect.BoolType():
+            return "true or false"
         case msgspec.inspect.DateTimeType():
             return "an instant with an offset, such as 2030-01-31T08:00:00Z; a + in it is sent as %2B"
         case _:

@@ -3,7 +3,9 @@
 from chalicelib.api import (
     about,
     accounts,
+    admin_jobs,
     api_keys,
+    bulk,
     dashboard,
     dashboard_session,
     docs,
@@ -27,6 +29,8 @@ ENDPOINTS = (
     *me.ENDPOINTS,
     *api_keys.ENDPOINTS,
     *users.ENDPOINTS,
+    *admin_jobs.ENDPOINTS,
+    *bulk.ENDPOINTS,
     *statistics.ENDPOINTS,
     *submissions.ENDPOINTS,
     *job_list.ENDPOINTS,

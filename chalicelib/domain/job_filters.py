@@ -36,9 +36,13 @@ class JobFilter:
 
     ``created_after`` is met by the instant itself, ``created_before`` is not. Both are asked of the job's id, whose
     first 48 bits are the millisecond in which it was made (RFC 9562 section 5.7), so that they bound what is read.
+    ``error_code`` and ``is_dead`` are met by FAILED jobs only, ``is_open`` by those that are not final.
     """
 
     status: JobStatus | None = None
+    is_open: bool = False
+    error_code: str | None = None
+    is_dead: bool = False
     operation: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
@@ -47,7 +51,8 @@ class JobFilter:
     @property
     def is_selective(self) -> bool:
         """Whether jobs within `ids` may have to be passed over, so that a page takes more reading than it has jobs."""
-        return self.status is not None or self.operation is not None or self.tag is not None
+        asked = (self.status, self.operation, self.tag, self.error_code)
+        return self.is_open or self.is_dead or any(each is not None for each in asked)
 
     @property
     def ids(self) -> IdRange:
@@ -55,6 +60,26 @@ class JobFilter:
         first_ms = 0 if self.created_after is None else _milliseconds(self.created_after)
         end_ms = _LAST_MS if self.created_before is None else _milliseconds(self.created_before)
         return IdRange(first=_id(first_ms << _RANDOM_BITS), last=_id_before(end_ms << _RANDOM_BITS))
+
+    def in_words(self) -> str:
+        """
+        Return what is asked, in the words of the API.
+
+        >>> JobFilter(status=JobStatus.FAILED, is_dead=True).in_words()
+        'status FAILED, dead true'
+        >>> JobFilter().in_words()
+        'all'
+        """
+        asked = {
+            "status": self.status or ("PENDING or IN_PROGRESS" if self.is_open else None),
+            "operation": self.operation,
+            "error_code": self.error_code,
+            "dead": "true" if self.is_dead else None,
+            "tag": self.tag,
+            "created_after": self.created_after and self.created_after.isoformat(),
+            "created_before": self.created_before and self.created_before.isoformat(),
+        }
+        return ", ".join(f"{name} {value}" for name, value in asked.items() if value is not None) or "all"
 
     def matches(self, job: Job) -> bool:
         """Tell whether a list shows the job."""
@@ -64,6 +89,9 @@ class JobFilter:
             and self.status in {None, job.status}
             and self.operation in {None, job.operation}
             and (self.tag is None or self.tag in job.tags)
+            and not (self.is_open and job.is_final)
+            and not (self.is_dead and not job.is_dead)
+            and (self.error_code is None or (job.error is not None and job.error.code == self.error_code))
         )
 
 

@@ -10,7 +10,7 @@ A job, the states it can be in, and the transitions between them.
 ``FAILED``
     The operation's error was final, or the attempts ran out; ``error`` says why. Final, until retried by hand.
 ``CANCELLED``
-    Its owner called it off. Final, until retried by hand.
+    Its owner or an administrator called it off. Final, until retried by hand.
 
 A final state, its result and its error change only when the job is retried by hand, which its event log keeps.
 
@@ -61,6 +61,9 @@ class JobStatus(StrEnum):
 
 FINAL = frozenset({JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED})
 """States that only a retry by hand leaves."""
+
+RETRIABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
+"""States from which a retry by hand leads."""
 
 
 class Transition(StrEnum):
@@ -289,15 +292,15 @@ class Job:
         """Return the job ended with an error."""
         return replace(self._ended(JobStatus.FAILED, Transition.FAIL, act, error.code), error=error)
 
-    def cancelled(self, act: Act) -> "Job":
+    def cancelled(self, act: Act, *, reason: str | None = None) -> "Job":
         """
         Return the job called off.
 
         The attempt number moves on, so that whoever still runs the job has lost it by number as well as by token.
         """
-        return self._ended(JobStatus.CANCELLED, Transition.CANCEL, act)
+        return self._ended(JobStatus.CANCELLED, Transition.CANCEL, act, reason)
 
-    def retried_by_hand(self, act: Act, *, due_at: datetime) -> "Job":
+    def retried_by_hand(self, act: Act, *, due_at: datetime, reason: str | None = None) -> "Job":
         """Return a FAILED or CANCELLED job waiting again, with a fresh set of attempts and its whole retention."""
         return replace(
             self,
@@ -312,7 +315,7 @@ class Job:
             finished_at=None,
             lease_expires_at=None,
             error=None,
-            events=self._events_and(_event(act, Transition.RETRY_BY_HAND, self.attempt)),
+            events=self._events_and(_event(act, Transition.RETRY_BY_HAND, self.attempt, reason)),
         )
 
     def looked_at(self, *, again_at: datetime) -> "Job":

@@ -15,6 +15,7 @@ from chalicelib.domain.errors import InvalidInput
 UserId = NewType("UserId", str)
 """A random UUID; what tokens and jobs carry, so a name can be freed or changed."""
 
+USER_ID_PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 USERNAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}"
 PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_CHARACTERS = 128
@@ -25,6 +26,7 @@ PASSWORD_SENT_MAX_CHARACTERS = 4 * PASSWORD_MAX_CHARACTERS
 CONTEXT_WORDS = ("jobbackend",)
 """What an attacker of this very service would try first, in letters and digits only (ASVS 5.0, 6.1.2)."""
 
+_USER_ID = re.compile(USER_ID_PATTERN)
 _USERNAME = re.compile(USERNAME_PATTERN)
 _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 
@@ -128,6 +130,11 @@ class PasswordCheck:
 
     fits: bool
     better_hash: str | None = field(default=None, repr=False)
+
+
+def parsed_user_id(text: str) -> UserId | None:
+    """Return the id when ``text`` is one in canonical form, else ``None``: no such user can exist."""
+    return UserId(text) if _USER_ID.fullmatch(text) else None
 
 
 def username_key(username: str) -> str:

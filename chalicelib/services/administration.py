@@ -1,5 +1,7 @@
 """What administrators do with other users' accounts; and how the first administrator comes about."""
 
+from collections.abc import Sequence
+
 from chalicelib.account_ports import AuditTrail, UserRepository
 from chalicelib.domain.audit import OPERATOR, AuditAction, AuditEvent
 from chalicelib.domain.credentials import Caller
@@ -50,7 +52,7 @@ class Administration:
         Raises:
             NotFound: Nobody has it.
         """
-        user = self._found(username)
+        user = user_of_name(self._users, username)
         for event in self._both(AuditAction.USER_LOOKED_AT, AuditAction.USER_LOOKED_AT, user, caller, address, None):
             self._audit.record(event)
             self._auditing.log(event)
@@ -69,7 +71,7 @@ class Administration:
             NotFound: Nobody has this name.
             Conflict: It is the caller's own account, or another request changed it at the same time.
         """
-        user = self._found(username)
+        user = user_of_name(self._users, username)
         if user.user_id == caller.user_id:
             detail = "this is your own account; another administrator can change it"
             raise Conflict(detail)
@@ -101,7 +103,7 @@ class Administration:
             NotFound: Nobody has this name.
             Conflict: Another request changed the account at the same time.
         """
-        user = self._found(username)
+        user = user_of_name(self._users, username)
         if user.role is Role.ADMIN:
             return False
         to = user.administered(role=Role.ADMIN, is_disabled=None)
@@ -109,13 +111,6 @@ class Administration:
         event = self._auditing.event(AuditAction.ROLE_CHANGED, subject=user.user_id, actor=OPERATOR, detail=detail)
         self._write(user, to, [event])
         return True
-
-    def _found(self, username: str) -> User:
-        user = self._users.find(username) if is_username(username) else None
-        if user is None:
-            detail = "there is no user of this name"
-            raise NotFound(detail)
-        return user
 
     def _write(self, user: User, to: User, events: list[AuditEvent]) -> None:
         try:
@@ -133,15 +128,28 @@ class Administration:
         caller: Caller,
         address: str,
         detail: str | None,
-    ) -> list[AuditEvent]:
+    ) -> Sequence[AuditEvent]:
         """Return the event of whom it concerns, and that of the administrator."""
-        return [
-            self._auditing.event(action, subject=user.user_id, actor=caller.username, address=address, detail=detail),
-            self._auditing.event(
-                administrators,
-                subject=caller.user_id,
-                actor=caller.username,
-                address=address,
-                detail=f"{user.username}: {detail or action}",
-            ),
-        ]
+        return self._auditing.both_sides(
+            action,
+            user_id=user.user_id,
+            called=user.username,
+            caller=caller,
+            address=address,
+            detail=detail,
+            administrators=administrators,
+        )
+
+
+def user_of_name(users: UserRepository, username: str) -> User:
+    """
+    Return the account of a name.
+
+    Raises:
+        NotFound: Nobody has it.
+    """
+    user = users.find(username) if is_username(username) else None
+    if user is None:
+        detail = "there is no user of this name"
+        raise NotFound(detail)
+    return user

@@ -1,9 +1,11 @@
 """Audit events: made in one place, and each that is stored also a line of the log."""
 
 import logging
+from collections.abc import Sequence
 
 from chalicelib.domain.audit import UNKNOWN, AuditAction, AuditEvent, EventId
-from chalicelib.domain.credentials import CredentialId
+from chalicelib.domain.credentials import Caller, CredentialId
+from chalicelib.domain.users import UserId
 from chalicelib.ports import AccountIdSource, Clock
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,34 @@ class Auditing:
             address=address,
             credential_id=credential_id,
             detail=detail,
+        )
+
+    def both_sides(  # noqa: PLR0913 - each is a part of the events
+        self,
+        action: AuditAction,
+        *,
+        user_id: UserId,
+        called: str,
+        caller: Caller,
+        address: str,
+        detail: str | None,
+        administrators: AuditAction | None = None,
+    ) -> Sequence[AuditEvent]:
+        """
+        Return the event of the user whom it concerns, and that of the administrator who did it.
+
+        That of the administrator says whom it concerned, who is ``called`` so, and is of another action if
+        ``administrators`` is given.
+        """
+        return (
+            self.event(action, subject=user_id, actor=caller.username, address=address, detail=detail),
+            self.event(
+                administrators or action,
+                subject=caller.user_id,
+                actor=caller.username,
+                address=address,
+                detail=f"{called}: {detail or action}",
+            ),
         )
 
     def log(self, *events: AuditEvent) -> None:

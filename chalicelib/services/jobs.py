@@ -6,7 +6,7 @@ from typing import TypeVar
 from chalicelib.domain.delivery import first_look
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, Expired, NotFound, Unavailable
 from chalicelib.domain.job_filters import JobFilter
-from chalicelib.domain.jobs import Act, Job, JobId, JobKey, JobLimits, JobStatus, parsed_job_id
+from chalicelib.domain.jobs import RETRIABLE, Act, Job, JobId, JobKey, JobLimits, parsed_job_id
 from chalicelib.domain.users import UserId
 from chalicelib.ports import Clock, IdSource, JobLists, JobPage, JobQueue, JobRepository
 from chalicelib.services.dispatch import dispatch
@@ -16,6 +16,30 @@ T = TypeVar("T")
 
 WRITE_TRIES = 5
 """Times that a caller's wish is decided anew because the job moved in between; each loss is somebody's progress."""
+
+
+def must_be_open(job: Job) -> None:
+    """
+    Pass a job that can be cancelled.
+
+    Raises:
+        Conflict: It is final.
+    """
+    if job.is_final:
+        detail = f"the job is {job.status}; only a PENDING or IN_PROGRESS one can be cancelled"
+        raise Conflict(detail)
+
+
+def must_be_retriable(job: Job) -> None:
+    """
+    Pass a job that can be retried by hand.
+
+    Raises:
+        Conflict: It is neither FAILED nor CANCELLED.
+    """
+    if job.status not in RETRIABLE:
+        detail = f"the job is {job.status}; only a FAILED or CANCELLED one can be retried"
+        raise Conflict(detail)
 
 
 class JobService:
@@ -58,11 +82,12 @@ class JobService:
             raise Expired(detail)
         return job
 
-    def cancel(self, owner_id: UserId, job_id: str) -> Job:
+    def cancel(self, owner_id: UserId, job_id: str, *, reason: str | None = None) -> Job:
         """
         Call a waiting or running job off; return it.
 
-        A running operation goes on until it asks or is asked after, but what it returns no longer counts.
+        A running operation goes on until it asks or is asked after, but what it returns no longer counts. The job's
+        events tell the ``reason``.
 
         Raises:
             NotFound: No such job of this owner.
@@ -71,18 +96,18 @@ class JobService:
         """
 
         def cancelled(job: Job) -> Job:
-            if job.is_final:
-                detail = f"the job is {job.status}; only a PENDING or IN_PROGRESS one can be cancelled"
-                raise Conflict(detail)
-            return job.cancelled(self._act())
+            must_be_open(job)
+            return job.cancelled(self._act(), reason=reason)
 
         job = self._changed(owner_id, job_id, cancelled)
         ended(job)
         return job
 
-    def retry_by_hand(self, owner_id: UserId, job_id: str) -> Job:
+    def retry_by_hand(self, owner_id: UserId, job_id: str, *, reason: str | None = None) -> Job:
         """
         Give a FAILED or CANCELLED job a fresh set of attempts; return it, waiting.
+
+        The job's events tell the ``reason``.
 
         Raises:
             NotFound: No such job of this owner.
@@ -91,12 +116,10 @@ class JobService:
         """
 
         def waiting(job: Job) -> Job:
-            if job.status not in {JobStatus.FAILED, JobStatus.CANCELLED}:
-                detail = f"the job is {job.status}; only a FAILED or CANCELLED one can be retried"
-                raise Conflict(detail)
+            must_be_retriable(job)
             act = self._act()
             due_at = first_look(act.at, at=act.at, resend_after=self._limits.resend_after)
-            return job.retried_by_hand(act, due_at=due_at)
+            return job.retried_by_hand(act, due_at=due_at, reason=reason)
 
         job = self._changed(owner_id, job_id, waiting)
         dispatch(self._queue, job, at=job.run_at)

@@ -127,6 +127,7 @@ MADE: dict[str, Callable[[Api, str], object]] = {
     "webhook_id": lambda api, user: api.new_webhook(user)["webhook_id"],
     "delivery_id": _delivery,
     "username": lambda _api, _user: "ada",
+    "owner_id": lambda api, user: api.get("/me", token=user).json["user_id"],
 }
 """How what a part of a path names comes to be there."""
 
@@ -137,7 +138,15 @@ def _with(**body: object) -> Callable[[Attempt], None]:
 
 def _cancelled(attempt: Attempt) -> None:
     path = f"/jobs/{attempt.parameters['job_id']}/cancel"
-    assert attempt.api.send("POST", path, token=attempt.token).status == 202
+    assert attempt.api.send("POST", path, token=attempt.owner.access).status == 202
+
+
+def _with_a_job(**body: object) -> Callable[[Attempt], None]:
+    def prepare(attempt: Attempt) -> None:
+        attempt.api.submitted(attempt.owner.access)
+        attempt.body = dict(body) or None
+
+    return prepare
 
 
 def _with_a_schedule(**body: object) -> Callable[[Attempt], None]:
@@ -181,6 +190,9 @@ PREPARED: dict[str, Callable[[Attempt], None]] = {
     "GET /schedules/{schedule_id}": _with_a_schedule(),
     "PATCH /schedules/{schedule_id}": _with_a_schedule(is_paused=True),
     "DELETE /schedules/{schedule_id}": _with_a_schedule(),
+    "GET /admin/jobs": lambda attempt: setattr(attempt, "query", "username=ada"),
+    "POST /admin/jobs/{owner_id}/{job_id}/retry": _cancelled,
+    "POST /admin/bulk": _with_a_job(action="cancel", filter={"username": "ada"}, preview=False),
     "POST /jobs/{job_id}/retry": _cancelled,
     "DELETE /jobs/{job_id}": _cancelled,
     "GET /docs/{asset}": lambda attempt: attempt.parameters.update(asset="start.js"),

@@ -180,6 +180,13 @@ def _nothing_there(attempt: Attempt) -> None:
     attempt.parameters = dict.fromkeys(attempt.parameters, NO_ID)
 
 
+def _of_nobody(attempt: Attempt) -> None:
+    if attempt.query:
+        attempt.query = "username=nobody"
+    else:
+        attempt.body["filter"] = {"username": "nobody"}
+
+
 def _a_second_time(attempt: Attempt) -> None:
     assert attempt.send().status < 300
 
@@ -191,7 +198,7 @@ def _not_yet_final(attempt: Attempt) -> None:
 def _after_its_retention(attempt: Attempt) -> None:
     world = attempt.api.world
     world.clock.advance(seconds=(world.limits.retention + timedelta(seconds=1)).total_seconds())
-    attempt.token = attempt.api.signed_in().access
+    attempt.token = attempt.api.signed_in(ADMIN if attempt.endpoint.access is Access.ADMIN else "ada").access
 
 
 def _too_large(attempt: Attempt) -> None:
@@ -266,6 +273,8 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "GET /admin/statistics NOT_PERMITTED": _by_another_than_an_administrator,
     "GET /admin/overview NOT_PERMITTED": _by_another_than_an_administrator,
     "NOT_FOUND": _nothing_there,
+    "GET /admin/jobs NOT_FOUND": _of_nobody,
+    "POST /admin/bulk NOT_FOUND": _of_nobody,
     "CONFLICT": _a_second_time,
     "DELETE /jobs/{job_id} CONFLICT": _not_yet_final,
     "POST /api-keys CONFLICT": _with_all_the_keys_one_may_have,

@@ -90,7 +90,7 @@ def _answer(route: Route, told: StandIn, files: Api) -> None:
     )
     told.asked.append(asked)
     status, body = _told(told.answers.get(f"{asked.method} {asked.path}"), asked)
-    if status >= 400:  # noqa: PLR2004 - RFC 9110
+    if status >= 400:
         body = {"code": "UNAVAILABLE", "detail": "try again later", "request_id": "9f0c"} | body
     headers = {"Retry-After": str(body["retry_after_s"])} if "retry_after_s" in body else {}
     route.fulfill(status=status, headers=headers | {"Content-Type": "application/json"}, body=json.dumps(body))

@@ -36,6 +36,7 @@ from chalicelib.adapters.delivery_queue import SqsDeliveryQueue
 from chalicelib.adapters.dynamodb.audit import DynamoDBAuditTrail
 from chalicelib.adapters.dynamodb.credentials import DynamoDBCredentialRepository
 from chalicelib.adapters.dynamodb.deliveries import DynamoDBDeliveryRepository
+from chalicelib.adapters.dynamodb.everybodys_jobs import DynamoDBEverybodysJobs
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
@@ -52,7 +53,7 @@ from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.adapters.system import SystemPause, SystemRandomness
 from chalicelib.domain.jobs import JobKey
 from chalicelib.event_ports import DeliveryMessage, DeliveryQueue, DeliveryRepository, WebhookRepository
-from chalicelib.ports import JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
+from chalicelib.ports import EverybodysJobs, JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
 from chalicelib.schedule_ports import ScheduleRepository
 from chalicelib.statistics_ports import CountStore
 from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
@@ -63,6 +64,7 @@ from tests.fakes import (
     InMemoryAuditTrail,
     InMemoryCredentialRepository,
     InMemoryErasureQueue,
+    InMemoryEverybodysJobs,
     InMemoryJobQueue,
     InMemoryJobRepository,
     InMemoryRateLimitStore,
@@ -101,6 +103,8 @@ class Ports(Protocol):
     def jobs(self) -> JobRepository: ...
     @property
     def lists(self) -> JobLists: ...
+    @property
+    def everybodys(self) -> EverybodysJobs: ...
     @property
     def submissions(self) -> Submissions: ...
     @property
@@ -151,6 +155,10 @@ class MemoryPorts:
     @property
     def lists(self) -> InMemoryJobRepository:
         return self.jobs
+
+    @property
+    def everybodys(self) -> InMemoryEverybodysJobs:
+        return InMemoryEverybodysJobs(self.jobs)
 
     @property
     def eraser(self) -> InMemoryJobRepository:
@@ -293,6 +301,10 @@ class AwsPorts:
     @property
     def lists(self) -> DynamoDBJobLists:
         return DynamoDBJobLists(lambda: self.dynamodb, table=self.aws.jobs_table)
+
+    @property
+    def everybodys(self) -> DynamoDBEverybodysJobs:
+        return DynamoDBEverybodysJobs(lambda: self.dynamodb, table=self.aws.jobs_table)
 
     @property
     def submissions(self) -> DynamoDBSubmissions:

@@ -47,6 +47,16 @@ def moved(ports: Ports, to: Session) -> Credential | None:
 
 
 @pytest.mark.parametrize("credential", IDS.values(), ids=IDS)
+def test_a_users_name_is_known_as_long_as_there_is_a_credential(ports: Ports, credential: Credential) -> None:
+    assert ports.credentials.username_of(OWNER) is None
+    store(ports, credential)
+    assert ports.credentials.username_of(OWNER) == ADA.username
+    assert ports.credentials.username_of(UserId("another")) is None
+    ports.credentials.remove(credential, event_of(9))
+    assert ports.credentials.username_of(OWNER) is None
+
+
+@pytest.mark.parametrize("credential", IDS.values(), ids=IDS)
 def test_a_credential_is_found_by_its_owner_and_its_id(ports: Ports, credential: Credential) -> None:
     store(ports, credential)
     assert ports.credentials.get(OWNER, credential.credential_id) == credential

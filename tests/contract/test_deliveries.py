@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb.delivery_items import from_delivery_item, to_delivery_item
-from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MAX
+from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
 from chalicelib.adapters.dynamodb.keys import delivery_key
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.users import UserId

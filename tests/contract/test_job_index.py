@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.delivery import SHARDS, shard
-from chalicelib.domain.jobs import JobError, JobErrorCode, JobKey
+from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.job_places import place_of
+from chalicelib.domain.jobs import JobError, JobErrorCode, JobKey, JobStatus
 from chalicelib.ports import DueJob
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import (
@@ -14,6 +16,7 @@ from tests.contract.job_table import (
     LATER,
     Ending,
     advanced,
+    failed,
     finished,
     key_of,
     retried,
@@ -89,6 +92,17 @@ def test_a_final_job_gets_no_next_look(ports: Ports) -> None:
     ports.jobs.look_again(DueJob(key=KEY, due_at=NOON), at=LATER)
     assert ports.jobs.get(KEY) == final
     assert ports.jobs.due(shard(KEY.job_id), at=NOON + timedelta(days=1), limit=9) == []
+
+
+def test_a_look_at_a_job_that_failed_when_it_was_due_is_not_put_off(ports: Ports) -> None:
+    """The index has it by the same instant, as FAILED."""
+    ports.jobs.add(make_job(due_at=LATER))
+    held = ports.jobs.claim(KEY, make_claim("a"))
+    final = advanced(ports.jobs, held, failed(held))
+    ports.jobs.look_again(DueJob(key=KEY, due_at=LATER), at=LATER + timedelta(hours=1))
+    assert ports.jobs.get(KEY) == final
+    (listed,) = ports.everybodys.page(JobFilter(status=JobStatus.FAILED), limit=9, after=None).found
+    assert listed.place == place_of(LATER, KEY.job_id)
 
 
 @pytest.mark.parametrize("code", list(JobErrorCode))

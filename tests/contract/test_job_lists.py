@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MAX, DynamoDBJobLists
+from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
+from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb.items import to_job_item
-from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MAX
+from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job, JobId, JobStatus
 from chalicelib.domain.users import UserId

@@ -81,6 +81,9 @@ def test_what_no_list_gave_is_not_opened(cursor: str) -> None:
         replace(FILTER, tag="red"),
         replace(FILTER, tag=None),
         replace(FILTER, operation="blue", tag="cube_sum"),
+        replace(FILTER, error_code="blue"),
+        replace(FILTER, is_dead=True),
+        replace(FILTER, is_open=True),
         JobFilter(),
     ],
 )

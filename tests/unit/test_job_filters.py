@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -7,8 +6,9 @@ from hypothesis import strategies as st
 
 from chalicelib.adapters.system import SystemIds
 from chalicelib.domain.job_filters import IdRange, JobFilter
-from chalicelib.domain.jobs import JobId, JobKey, JobStatus
-from tests.factories import OWNER, make_job
+from chalicelib.domain.jobs import JobError, JobId, JobKey, JobStatus
+from chalicelib.services.dead_letters import DEAD_LETTERED
+from tests.factories import OWNER, make_act, make_claim, make_job
 from tests.fakes import NOON
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -43,10 +43,49 @@ def test_a_job_is_shown_if_it_is_all_that_is_asked(wanted: JobFilter, is_met: bo
     assert wanted.matches(make_job(tags=("red", "blue"))) is is_met
 
 
-@pytest.mark.parametrize("wanted", [JobFilter(status=JobStatus.FAILED), JobFilter(operation=""), JobFilter(tag="")])
+@pytest.mark.parametrize(
+    ("wanted", "met_by"),
+    [
+        (JobFilter(is_open=True), {"waiting", "held", "again"}),
+        (JobFilter(is_open=True, status=JobStatus.PENDING), {"waiting", "again"}),
+        (JobFilter(is_dead=True), {"dead"}),
+        (JobFilter(is_dead=True, status=JobStatus.FAILED), {"dead"}),
+        (JobFilter(is_dead=True, error_code="OPERATION_FAILED"), set()),
+        (JobFilter(error_code="OPERATION_FAILED"), {"failed"}),
+        (JobFilter(error_code="DEAD_LETTERED"), {"dead"}),
+        (JobFilter(error_code="operation_failed"), set()),
+        (JobFilter(), {"waiting", "held", "failed", "dead", "cancelled", "finished", "again"}),
+    ],
+)
+def test_open_dead_and_error_code_are_asked_of_the_job_as_it_is(wanted: JobFilter, met_by: set[str]) -> None:
+    held = make_job().claimed(make_claim("a"))
+    act = make_act("end")
+    jobs = {
+        "waiting": make_job(),
+        "held": held,
+        "failed": held.failed(JobError(code="OPERATION_FAILED", detail="no"), act),
+        "dead": held.failed(DEAD_LETTERED, act),
+        "cancelled": held.cancelled(act),
+        "finished": held.finished("1", act),
+    }
+    jobs["again"] = jobs["failed"].retried_by_hand(act, due_at=NOON)
+    assert {name for name, job in jobs.items() if wanted.matches(job)} == met_by
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        JobFilter(status=JobStatus.FAILED),
+        JobFilter(operation=""),
+        JobFilter(tag=""),
+        JobFilter(error_code=""),
+        JobFilter(is_dead=True),
+        JobFilter(is_open=True),
+    ],
+)
 def test_what_asks_more_than_a_time_is_selective(wanted: JobFilter) -> None:
     assert wanted.is_selective
-    assert not replace(wanted, status=None, operation=None, tag=None).is_selective
+    assert not JobFilter().is_selective
     assert not JobFilter(created_after=NOON, created_before=NOON).is_selective
 
 

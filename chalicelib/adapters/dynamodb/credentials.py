@@ -74,6 +74,19 @@ class DynamoDBCredentialRepository:
                 return found
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
+    def username_of(self, user_id: UserId) -> str | None:
+        """Return the name that a user's credentials carry, or ``None``."""
+        client = self._client()
+        with unavailable_when_away("the credentials table"):
+            answer = client.query(
+                TableName=self._table,
+                KeyConditionExpression="user_id = :user_id",
+                ExpressionAttributeValues={":user_id": text(user_id)},
+                ConsistentRead=False,
+                Limit=1,  # any of them: a name is never changed
+            )
+        return next((item["username"]["S"] for item in answer["Items"]), None)
+
     def rotate(self, to: Session) -> None:
         """Write a session as it was refreshed, or raise `ConcurrentUpdate`."""
         client = self._client()

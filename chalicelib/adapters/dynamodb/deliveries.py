@@ -12,7 +12,8 @@ from chalicelib.adapters.dynamodb.conditional import ConditionRefused, condition
 from chalicelib.adapters.dynamodb.delivery_items import from_delivery_item, from_due_delivery_item, to_delivery_item
 from chalicelib.adapters.dynamodb.due_index import due_items
 from chalicelib.adapters.dynamodb.items import UNREADABLE, epoch_ms, text
-from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MAX, EVALUATED_MIN
+from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MIN
+from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
 from chalicelib.adapters.dynamodb.keys import (
     delivery_key,
     delivery_place,

@@ -16,6 +16,7 @@ from chalicelib.adapters.dynamodb.keys import (
     DEAD_SHARD,
     EPOCH,
     INDEXED_STATUSES,
+    failed_shard,
     job_key,
     marked_interval,
     owner_status,
@@ -234,11 +235,12 @@ def _outcome(value: "AttributeValueTypeDef") -> Outcome:
 
 
 def _indexed(job: Job) -> tuple[str, datetime] | None:
-    """Return where the index of due jobs has the job, ``None`` for one that nothing is to be done about."""
+    """Return where the index of due jobs has the job, ``None`` for one that nobody would look for there."""
+    of_the_job = shard(job.key.job_id)
     if job.due_at is not None:
-        return shard_value(shard(job.key.job_id)), job.due_at
-    if job.is_dead and job.finished_at is not None:
-        return DEAD_SHARD, job.finished_at
+        return shard_value(of_the_job), job.due_at
+    if job.status is JobStatus.FAILED and job.finished_at is not None:
+        return DEAD_SHARD if job.is_dead else failed_shard(of_the_job), job.finished_at
     return None
 
 

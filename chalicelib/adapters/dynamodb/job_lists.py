@@ -5,16 +5,22 @@ A list of FAILED or CANCELLED jobs finds their keys in the index, then reads the
 newest first, and passes over those that do not match.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chalicelib.adapters.aws import unavailable_when_away
-from chalicelib.adapters.dynamodb.items import UNREADABLE, from_job_item, text
-from chalicelib.adapters.dynamodb.keys import INDEXED_STATUSES, OWNER_STATUS_INDEX, job_key, owner_status
+from chalicelib.adapters.dynamodb.items import text
+from chalicelib.adapters.dynamodb.job_rows import (
+    BATCH_ROWS,
+    EVALUATED_MAX,
+    FIRST_BATCH_ROWS,
+    READ_MAX_BYTES,
+    batch,
+    listed_job,
+    size_bytes,
+)
+from chalicelib.adapters.dynamodb.keys import INDEXED_STATUSES, OWNER_STATUS_INDEX, owner_status
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_filters import IdRange, JobFilter
 from chalicelib.domain.jobs import Job, JobId, JobKey
@@ -27,23 +33,8 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.dynamodb.keys import Item
 
-logger = logging.getLogger(__name__)
-
-EVALUATED_MAX = 200
-"""Rows that one page looks at, at most."""
-
 EVALUATED_MIN = 20
 """Rows that the first Query of a filtered page looks at, however few jobs it may have; so there are few Queries."""
-
-FIRST_BATCH_ROWS = 8
-BATCH_ROWS = 25
-"""Rows read at once by their keys, fewer at first: a Query ends at 1 MB by itself, and these may each be of 400 KB."""
-
-BATCH_TRIES = 3
-"""Times that a batch is asked for what DynamoDB did not get round to."""
-
-READ_MAX_BYTES = 1024 * 1024
-"""After this much a page reads on no more, so it has 2 MB at most. Lambda can answer with 6, escapes included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +85,8 @@ class DynamoDBJobLists:
             return self._rows(owner_id, [_id_of(entry) for entry in entries], next_after, left_bytes)
         query = self._query("owner_id", owner_id, ids, rows) | {"ConsistentRead": True}
         items, next_after = self._queried(query)
-        jobs = [(_id_of(item), _job(item)) for item in items]
-        return _Stretch(jobs=jobs, next_after=next_after, size_bytes=sum(map(_size_bytes, items)))
+        jobs = [(_id_of(item), listed_job(item)) for item in items]
+        return _Stretch(jobs=jobs, next_after=next_after, size_bytes=sum(map(size_bytes, items)))
 
     def _query(self, hash_name: str, partition: str, ids: IdRange, rows: int) -> "QueryInputTypeDef":
         return {
@@ -121,35 +112,19 @@ class DynamoDBJobLists:
     def _rows(self, owner_id: UserId, ids: Sequence[JobId], next_after: JobId | None, left_bytes: int) -> _Stretch:
         """Return the rows of the keys that the index has, until ``left_bytes`` are used up."""
         jobs: list[tuple[JobId, Job | None]] = []
-        size_bytes = 0
-        for batch in _batches(ids):
-            items, unread = self._batch(owner_id, batch)
-            for job_id in batch:
-                if job_id in unread or size_bytes > left_bytes:
+        read_bytes = 0
+        for part in _batches([JobKey(owner_id=owner_id, job_id=job_id) for job_id in ids]):
+            items, unread = batch(self._client(), self._table, part)
+            for key in part:
+                if key in unread or read_bytes > left_bytes:
                     if not jobs:
                         detail = "the jobs table does not answer"
                         raise Unavailable(detail)
-                    return _Stretch(jobs=jobs, next_after=jobs[-1][0], size_bytes=size_bytes)
-                item = items.get(job_id)
-                jobs.append((job_id, None if item is None else _job(item)))
-                size_bytes += 0 if item is None else _size_bytes(item)
-        return _Stretch(jobs=jobs, next_after=next_after, size_bytes=size_bytes)
-
-    def _batch(self, owner_id: UserId, ids: Sequence[JobId]) -> "tuple[Mapping[JobId, Item], set[JobId]]":
-        """Return the rows there are, and the ids that DynamoDB did not get round to."""
-        client = self._client()
-        items: dict[JobId, Item] = {}
-        unread = list(ids)
-        for _ in range(BATCH_TRIES):
-            keys = [job_key(JobKey(owner_id=owner_id, job_id=job_id)) for job_id in unread]
-            with unavailable_when_away("the jobs table"):
-                answer = client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
-            items |= {_id_of(item): item for item in answer["Responses"].get(self._table, [])}
-            left = answer["UnprocessedKeys"].get(self._table)
-            unread = [_id_of(key) for key in left["Keys"]] if left else []
-            if not unread:
-                break
-        return items, set(unread)
+                    return _Stretch(jobs=jobs, next_after=jobs[-1][0], size_bytes=read_bytes)
+                item = items.get(key)
+                jobs.append((key.job_id, None if item is None else listed_job(item)))
+                read_bytes += 0 if item is None else size_bytes(item)
+        return _Stretch(jobs=jobs, next_after=next_after, size_bytes=read_bytes)
 
 
 def _goes(limit: int) -> Iterator[int]:
@@ -170,33 +145,12 @@ def _goes(limit: int) -> Iterator[int]:
         rows *= 2
 
 
-def _batches(ids: Sequence[JobId]) -> Iterator[Sequence[JobId]]:
+def _batches(keys: Sequence[JobKey]) -> Iterator[Sequence[JobKey]]:
     begin, rows = 0, FIRST_BATCH_ROWS
-    while begin < len(ids):
-        yield ids[begin : begin + rows]
+    while begin < len(keys):
+        yield keys[begin : begin + rows]
         begin, rows = begin + rows, BATCH_ROWS
-
-
-def _job(item: "Mapping[str, AttributeValueTypeDef]") -> Job | None:
-    """Return the job of an item, ``None`` for one that cannot be shown: it must not take the whole list with it."""
-    try:
-        job = from_job_item(item)
-        for json_text in (job.data_json, job.result_json):
-            if json_text is not None:
-                msgspec.json.decode(json_text, type=msgspec.Raw)
-        if job.metadata_json is not None:
-            msgspec.json.decode(job.metadata_json, type=dict[str, str])
-    except UNREADABLE as fault:
-        key = {"owner_id": item["owner_id"]["S"], "job_id": item["job_id"]["S"]}
-        logger.error("row of the jobs table cannot be read; lists leave it out", exc_info=fault, extra=key)  # noqa: TRY400 - it is handled, and told with its cause
-        return None
-    return job
 
 
 def _id_of(item: "Mapping[str, AttributeValueTypeDef]") -> JobId:
     return JobId(item["job_id"]["S"])
-
-
-def _size_bytes(item: "Mapping[str, AttributeValueTypeDef]") -> int:
-    """Return what the texts of an item take, which is nearly all of it."""
-    return sum(len(value["S"].encode()) for value in item.values() if "S" in value)

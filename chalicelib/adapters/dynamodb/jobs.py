@@ -19,6 +19,7 @@ from chalicelib.adapters.dynamodb.items import (
     to_job_item,
 )
 from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, EPOCH, due_key, job_key, shard_value
+from chalicelib.domain.delivery import shard
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.jobs import DUE_TOLERANCE, Claim, Job, JobEvent, JobKey, JobStatus, Transition
 from chalicelib.ports import DueJob
@@ -51,8 +52,8 @@ IS_UNCHANGED = "#status = :was_status AND #attempt = :was_attempt AND #token = :
 the end of an attempt that lost its lease, can write nothing.
 """
 
-IS_DUE_AS_SEEN = "#due_at_epoch_ms = :seen"
-"""The sweep puts off only the look that it took; a job that has since ended has none to put off."""
+IS_DUE_AS_SEEN = "#due_shard = :shard AND #due_at_epoch_ms = :seen"
+"""The sweep puts off only the look that it took; a job that has since ended has none to put off, whenever it did."""
 
 
 class DynamoDBJobRepository:
@@ -175,7 +176,11 @@ class DynamoDBJobRepository:
                     UpdateExpression=update,
                     ConditionExpression=IS_DUE_AS_SEEN,
                     ExpressionAttributeNames=_names_in(update, IS_DUE_AS_SEEN),
-                    ExpressionAttributeValues={":at": epoch_ms(at), ":seen": epoch_ms(seen.due_at)},
+                    ExpressionAttributeValues={
+                        ":at": epoch_ms(at),
+                        ":shard": text(shard_value(shard(seen.key.job_id))),
+                        ":seen": epoch_ms(seen.due_at),
+                    },
                 )
         except ConditionRefused:
             return

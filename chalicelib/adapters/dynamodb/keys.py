@@ -160,10 +160,15 @@ def slot_name(number: int) -> str:
 
 
 DUE_INDEX = "due"
-"""Index of the jobs and of the deliveries table: all that is not final, by when the sweep looks; and the dead jobs."""
+"""Index of the jobs and of the deliveries table: what is not final, by when the sweep looks; and the FAILED jobs."""
 
 DEAD_SHARD = "dead"
 """Partition of the index that holds dead jobs, by when they died."""
+
+
+def failed_shard(shard: int) -> str:
+    """Partition of the index that holds one shard's FAILED jobs that are not dead, by when they failed."""
+    return f"failed-{shard}"
 
 
 def shard_value(shard: int) -> str:
