@@ -4,10 +4,10 @@ import { me } from "./account.js";
 import { call, ended, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { field, form } from "./forms.js";
-import { duration, number, when } from "./format.js";
+import { number, when } from "./format.js";
 import { growingList } from "./growing_list.js";
 import { poll } from "./live.js";
-import { withRecentSignIn } from "./recent.js";
+import { withRecentSignIn, withUsername } from "./recent.js";
 import { announce, button, confirmed, facts, filledWhenLoaded, heading, loading, problemBox, section, table } from "./ui.js";
 
 const USAGE_EVERY_MS = 10_000;
@@ -24,7 +24,7 @@ export async function accountPage({ root, signal }) {
   };
   show(
     root,
-    heading("Account", { lead: me.username }),
+    heading("Account"),
     h("div", { class: "card" }, facts([["Username", me.username], ["Role", me.role], ["Since", when(me.created_at)]])),
     section("Usage", usage),
     section("Sessions", sessions, h("div", { class: "actions" }, button("Sign out everywhere", signOutEverywhere))),
@@ -58,7 +58,7 @@ function usageOf(limits) {
         "div",
         { class: "card usage" },
         h("h3", {}, label),
-        h("p", {}, h("strong", {}, number(remaining)), ` of ${number(quota)} left in any ${duration(windowS * 1000)}`),
+        h("p", {}, h("strong", {}, number(remaining)), ` of ${number(quota)} left in any ${number(windowS)} s`),
         h("progress", { max: quota, value: quota - remaining, "aria-label": `${label} used` }),
       );
     }),
@@ -109,7 +109,7 @@ function passwordForm(changed) {
     announce("The password is changed.");
     await changed();
   };
-  return form(fields, { action: "Change the password", submit });
+  return form(fields, { action: "Change the password", submit, arranged: withUsername });
 }
 
 function auditTable(events) {
@@ -127,5 +127,5 @@ function auditTable(events) {
 
 function inWords(action) {
   const words = action.toLowerCase().replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
+  return (words[0].toUpperCase() + words.slice(1)).replace(/\bapi\b/i, "API");
 }

@@ -37,7 +37,14 @@ export function bulkPage({ root, query: asked, signal }) {
     top,
     below,
   );
-  const begin = (values) => previewBulk(below, bulkOrder(values), signal);
+  const begin = async (values) => {
+    try {
+      await previewBulk(below, bulkOrder(values), signal);
+    } catch (problem) {
+      show(below);
+      throw problem;
+    }
+  };
   filledWhenLoaded(top, async () => {
     const { operations } = (await call("GET", "/operations", { signal })).body;
     return h("div", { class: "card" }, bulkForm(asked, operations, begin, () => show(below)));

@@ -203,7 +203,7 @@ function anyJobsTable(jobs, changed) {
       { title: "Accepted", class: "tight", cell: ({ created_at }) => when(created_at) },
       { title: "Ended", class: "tight", cell: ({ finished_at }) => when(finished_at) },
       { title: "Error", cell: ({ error }) => failureText(error) ?? h("span", { class: "faint" }, "–") },
-      { title: "", class: "number", cell: (job) => changeButton(job, () => changed(job)) },
+      { title: "Change", class: "number", cell: (job) => changeButton(job, () => changed(job)) },
     ],
     jobs,
   );

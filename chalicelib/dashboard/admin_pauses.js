@@ -85,8 +85,8 @@ function pausableTable(operations, pauses, changed) {
       { title: "Operation", cell: ({ name, description }) => h("div", {}, h("strong", {}, name), h("p", { class: "faint" }, description)) },
       { title: "State", cell: (each) => pausedMark(pauseOf(each)) },
       {
-        title: "",
-        class: "number",
+        title: "Change",
+        class: "number tight",
         cell: (each) => (pauseOf(each) ? resumeButton : pauseButton)("operations", each.name, changed),
       },
     ],
@@ -105,7 +105,7 @@ function pausedUsersTable(users, changed) {
     [
       { title: "User", cell: ({ username }) => link(userHash(username), username) },
       { title: "State", cell: pauseText },
-      { title: "", class: "number tight", cell: ({ username }) => resumeButton("users", username, changed) },
+      { title: "Change", class: "number tight", cell: ({ username }) => resumeButton("users", username, changed) },
     ],
     users,
   );

@@ -14,9 +14,8 @@ const FILTERS = ["status", "operation", "tag", "cursor"];
 const JOB_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const RESULT_CHARACTERS = 60;
 
-export async function jobsPage({ root, query: asked, signal }) {
+export function jobsPage({ root, query: asked, signal }) {
   const params = Object.fromEntries(FILTERS.map((name) => [name, asked.get(name)]));
-  const all = await operations(signal);
   const results = h("div", {});
   const list = liveList(results, {
     path: "/jobs",
@@ -37,7 +36,7 @@ export async function jobsPage({ root, query: asked, signal }) {
     else history.replaceState(null, "", address);
     list.show(params);
   };
-  const fields = filterFields(params, all, go);
+  const fields = filterFields(params, go, signal);
   show(
     root,
     heading("Jobs", { actions: [h("a", { class: "button primary", href: "#/jobs/new" }, "New job")] }),
@@ -47,14 +46,27 @@ export async function jobsPage({ root, query: asked, signal }) {
   list.show(params);
 }
 
-function filterFields(params, all, go) {
+function filterFields(params, go, signal) {
   const any = [["", "Any"]];
   const status = choice("status", "Status", [...any, ...STATUSES.map((each) => [each, each])], { selected: params.status });
-  const operation = choice("operation", "Operation", [...any, ...all.map(({ name }) => [name, name])], { selected: params.operation });
+  const asked = params.operation ? [[params.operation, params.operation]] : [];
+  const operation = choice("operation", "Operation", [...any, ...asked], { selected: params.operation });
+  addOperations(operation.input, signal);
   const tag = field("tag", "Tag, or a job’s id", { type: "search", value: params.tag ?? "", maxlength: 64, autocomplete: "off", spellcheck: "false" });
   for (const each of [status, operation]) each.input.addEventListener("change", () => go({ [each.name]: each.input.value || null }));
   tag.input.addEventListener("search", () => tag.input.value === "" && params.tag && go({ tag: null }));
   return [status, operation, tag];
+}
+
+/** Add the operations that there are as choices, once they are known; without them the list is as good. */
+async function addOperations(input, signal) {
+  try {
+    const names = (await operations(signal)).map(({ name }) => name);
+    const more = names.filter((name) => ![...input.options].some((each) => each.value === name));
+    input.append(...more.map((name) => h("option", { value: name }, name)));
+  } catch {
+    // The list itself tells of a service that does not answer.
+  }
 }
 
 function filterBar(fields, go) {
@@ -90,7 +102,7 @@ function jobTable(jobs) {
   return table(
     "Jobs, newest first",
     [
-      { title: "Job", cell: ({ job_id: id, tags }) => [link(`#/jobs/${id}`, h("code", {}, id)), tagList(tags)] },
+      { title: "Job", class: "id", cell: ({ job_id: id, tags }) => [link(`#/jobs/${id}`, h("code", {}, id)), tagList(tags)] },
       { title: "Operation", cell: (job) => job.operation },
       { title: "Status", cell: (job) => badge(job.status) },
       { title: "Accepted", cell: (job) => when(madeAt(job.job_id)) },

@@ -8,7 +8,7 @@ import { tagList } from "./job_list.js";
 import { poll } from "./live.js";
 import { goTo } from "./router.js";
 import { attemptTable, timeline } from "./timeline.js";
-import { announce, badge, button, confirmed, copyButton, facts, heading, link, loading, problemBox, section } from "./ui.js";
+import { announce, badge, button, confirmed, copyButton, facts, heading, link, problemBox, section } from "./ui.js";
 import { valueView } from "./value_view.js";
 
 const FINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
@@ -18,7 +18,6 @@ const LOOK_EVERY_MS = 3000;
 export async function jobPage({ root, params, signal }) {
   const path = `/jobs/${encodeURIComponent(params.id)}`;
   const places = Object.fromEntries(["head", "trouble", "explanation", "facts", "outcome", "input", "history"].map((name) => [name, h("div", {})]));
-  show(root, places.head, places.trouble, loading());
   let job = null;
   let etag = null;
   let shownResult;
@@ -112,7 +111,8 @@ function factsOf(job) {
     "div",
     { class: "card" },
     facts([
-      ["Attempt", job.attempt === 0 ? "none yet" : `${job.attempt}; ${job.max_attempts} at most`],
+      ["Attempt", job.attempt || "none yet"],
+      ["Attempts at most", job.max_attempts],
       ["Accepted", when(job.created_at)],
       ["To begin", when(job.run_at)],
       ["Begun", when(job.started_at)],

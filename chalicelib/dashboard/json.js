@@ -1,5 +1,7 @@
 /** JSON whose numbers stay as they were written: a job's integers may be longer than a JavaScript number can hold. */
 
+const LINE_CHARACTERS = 80;
+
 /** Return the value of a JSON text; a number that JavaScript would change is kept as the text that it was. */
 export function parsed(text) {
   return JSON.parse(text, (_key, value, context) => {
@@ -10,6 +12,13 @@ export function parsed(text) {
 
 /** Return JSON text for people, of what `parsed` returned. */
 export function printed(value) {
-  const compact = JSON.stringify(value);
-  return compact.length <= 80 ? compact : JSON.stringify(value, null, 2);
+  const text = JSON.stringify(value);
+  if (text.length <= LINE_CHARACTERS) return text;
+  // A long list of numbers or texts is no better for a line each.
+  if (Array.isArray(value) && value.every(isSimple)) return `[${value.map((each) => JSON.stringify(each)).join(", ")}]`;
+  return JSON.stringify(value, null, 2);
+}
+
+function isSimple(value) {
+  return typeof value !== "object" || value === null || (JSON.isRawJSON?.(value) ?? false);
 }

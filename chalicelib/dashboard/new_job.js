@@ -6,10 +6,9 @@ import { field } from "./forms.js";
 import { countField, jobForm, jobOptions, operations } from "./job_form.js";
 import { goTo } from "./router.js";
 import { typedInstant } from "./typed.js";
-import { heading, link, loading } from "./ui.js";
+import { heading, link } from "./ui.js";
 
 export async function newJobPage({ root, query: asked, signal }) {
-  show(root, heading("New job"), loading());
   const like = asked.get("like");
   const [all, given] = await Promise.all([
     operations(signal),

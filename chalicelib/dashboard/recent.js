@@ -17,6 +17,12 @@ export async function withRecentSignIn(act) {
   return act();
 }
 
+/** Arrange the fields of a form that asks for a password: password managers want to know whose it is. */
+export function withUsername(fields) {
+  const name = h("input", { type: "text", class: "unseen", autocomplete: "username", readonly: true, tabindex: -1, "aria-hidden": "true", value: me.username });
+  return [name, fields.map((each) => each.element)];
+}
+
 function signedInAgain() {
   return new Promise((resolve) => {
     const id = newId();
@@ -33,7 +39,7 @@ function signedInAgain() {
       { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
       h("h2", { id }, "Is it you?"),
       h("p", { class: "text" }, "You signed in a while ago. For this, give your password once more."),
-      form(fields, { action: "Go on", submit: enter, more: back }),
+      form(fields, { action: "Go on", submit: enter, more: back, arranged: withUsername }),
     );
     document.body.append(dialog);
     dialog.showModal();

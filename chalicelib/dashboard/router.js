@@ -1,7 +1,7 @@
 /** Which page is shown: the part of the address behind the `#`, so that the browser's own buttons and links work. */
 
 import { h, show } from "./dom.js";
-import { problemBox } from "./ui.js";
+import { heading, loading, problemBox } from "./ui.js";
 
 let shown = new AbortController();
 
@@ -22,13 +22,13 @@ export function route(routes, { root, admit, changed }) {
     if (elsewhere !== null) return location.replace(elsewhere);
     document.title = `${found.title} · Job backend`;
     changed(path);
-    const inner = h("div", {});
+    const inner = h("div", {}, loading());
     show(root, inner);
     try {
       await found.page({ root: inner, params: found.params, query: new URLSearchParams(search), signal });
     } catch (problem) {
       if (signal.aborted || problem.name === "AbortError") return;
-      show(inner, problemBox(problem, go));
+      show(inner, heading(found.title), problemBox(problem, go));
     }
     if (!signal.aborted) (inner.querySelector("[data-focus]") ?? inner.querySelector("h1") ?? root).focus();
   };

@@ -106,9 +106,15 @@ export function copyButton(label, text) {
 export function confirmed(title, text, action, { kind = "danger" } = {}) {
   return new Promise((resolve) => {
     const id = newId();
+    const closed = () => {
+      removeEventListener("hashchange", leave);
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    };
+    const leave = () => dialog.close("no"); // Whoever goes to another page has not said yes.
     const dialog = h(
       "dialog",
-      { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
+      { "aria-labelledby": id, onclose: closed },
       h("h2", { id }, title),
       h(
         "form",
@@ -122,6 +128,7 @@ export function confirmed(title, text, action, { kind = "danger" } = {}) {
         ),
       ),
     );
+    addEventListener("hashchange", leave);
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -142,7 +149,12 @@ export function table(caption, columns, rows) {
       "tbody",
       {},
       rows.map((row) =>
-        h("tr", {}, columns.map((column) => h("td", { class: column.class, "data-title": column.title }, column.cell(row)))),
+        h(
+          "tr",
+          {},
+          // One element in each, so that on a narrow screen it stands beside the title as a whole.
+          columns.map((column) => h("td", { class: column.class, "data-title": column.title }, h("div", {}, column.cell(row)))),
+        ),
       ),
     ),
   );

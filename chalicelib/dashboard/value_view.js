@@ -24,7 +24,7 @@ export function valueView(value, { name, file }) {
     below,
     isCut && all,
     copyButton(`Copy ${name.toLowerCase()}`, () => text),
-    h("button", { type: "button", onclick: () => download(text, file) }, `Download (${bytes(new Blob([text]).size)})`),
+    isCut && h("button", { type: "button", onclick: () => download(text, file) }, `Download (${bytes(new Blob([text]).size)})`),
   );
   return h("div", { class: isCut ? "value is-cut" : "value" }, pre, below);
 }

@@ -1,10 +1,11 @@
 /** `#/webhooks/<id>`: one webhook, and what it was sent; `#/webhooks/<id>/<delivery>`: one delivery. */
 
 import { call } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { duration, when } from "./format.js";
 import { parsed } from "./json.js";
+import { poll } from "./live.js";
 import { liveList } from "./live_list.js";
 import { goTo } from "./router.js";
 import { shownOnce } from "./secrets.js";
@@ -14,6 +15,7 @@ import { valueView } from "./value_view.js";
 import { CALLBACKS, webhookForm, webhookName, webhookState } from "./webhook_list.js";
 
 const DELIVERY_STATUSES = ["PENDING", "SUCCESS", "FAILED"];
+const DELIVERIES_EVERY_MS = 5000;
 const BECAUSE = {
   OWNER: "You disabled it.",
   GONE: "Its endpoint answered 410: it is gone.",
@@ -58,7 +60,7 @@ export async function webhookPage({ root, params, signal }) {
     asTable: (rows) => deliveryTable(params.id, rows),
     nothing: ({ status }) => empty(status ? "No such deliveries" : "No deliveries yet", "A test event shows how one looks."),
     paged: (wanted) => list.show(Object.assign(shown, wanted)),
-    everyMs: 5000,
+    everyMs: DELIVERIES_EVERY_MS,
     signal,
   });
   const status = choice("status", "Status", [["", "Any"], ...DELIVERY_STATUSES.map((each) => [each, each])]);
@@ -146,18 +148,19 @@ function lastAnswer(attempt) {
 
 export async function deliveryPage({ root, params, signal }) {
   const path = `/webhooks/${encodeURIComponent(params.id)}/deliveries/${encodeURIComponent(params.delivery)}`;
-  const draw = async () => {
-    const { body: delivery } = await call("GET", path, { signal });
-    show(
+  const sendAgain = async () => {
+    await call("POST", `${path}/replay`);
+    announce("It is sent again.");
+    await look();
+    follow();
+  };
+  const draw = (delivery) =>
+    showAgain(
       root,
       heading(delivery.event_type, {
         lead: [badge(delivery.status), " ", h("code", {}, delivery.delivery_id)],
         actions: [
-          button("Send again", async () => {
-            await call("POST", `${path}/replay`);
-            announce("It is sent again.");
-            await draw();
-          }),
+          button("Send again", sendAgain, { "data-key": "again" }),
           h("a", { class: "button", href: `#/webhooks/${params.id}` }, "To the webhook"),
         ],
       }),
@@ -176,8 +179,22 @@ export async function deliveryPage({ root, params, signal }) {
       section("Attempts", delivery.attempts.length ? attemptsOfDelivery(delivery.attempts) : empty("No attempt yet", "")),
       section("What is sent", valueView(parsed(delivery.body), { name: "Body", file: `${delivery.delivery_id}.json` })),
     );
+  let etag = null;
+  let following = new AbortController();
+  const look = async () => {
+    const answer = await call("GET", path, { etag, signal });
+    if (answer.status === 304) return;
+    etag = answer.headers.get("ETag");
+    draw(answer.body);
+    if (answer.body.status !== "PENDING") following.abort();
   };
-  await draw();
+  const follow = () => {
+    following.abort();
+    following = new AbortController();
+    poll(look, { everyMs: DELIVERIES_EVERY_MS, signal: AbortSignal.any([signal, following.signal]) });
+  };
+  await look();
+  follow();
 }
 
 function attemptsOfDelivery(attempts) {

@@ -77,7 +77,11 @@ def test_rows_in_a_transaction_cost_twice_what_they_cost_alone(costs: Costs) -> 
     written = per_job(costs, "dynamodb_write_units")
     more_by_the_key = written["Waiting, once"] - written["Waiting"]
     assert 2.9 <= more_by_the_key <= 3.1, "but for what the limiter writes now and then"
-    assert 6 <= written["Batch"] <= 6.1, "two for the row, one for its place in the index, three to run it"
+    counted = 1 / 5
+    by_itself = (
+        "two for the row, one for its place in the index, three to run it, and one to count five that end together"
+    )
+    assert 6 + counted <= written["Batch"] <= 6.1 + counted, by_itself
 
 
 def test_a_page_of_a_hundred_results_is_charged_by_its_size(costs: Costs) -> None:
