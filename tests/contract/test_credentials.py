@@ -339,12 +339,13 @@ def test_a_refresh_moves_the_time_to_live_on(aws: Aws) -> None:
     [
         lambda credentials: credentials.get(OWNER, SESSION.credential_id),
         lambda credentials: credentials.all_of(UserId(OWNER)),
+        lambda credentials: credentials.username_of(UserId(OWNER)),
         lambda credentials: credentials.rotate(refreshed(SESSION, b"second")),
         lambda credentials: credentials.note_use(KEY.used(AHEAD)),
         lambda credentials: credentials.remove(SESSION, event_of(2)),
         lambda credentials: credentials.remove_all(OWNER, [SESSION.credential_id]),
     ],
-    ids=["get", "all_of", "rotate", "note_use", "remove", "remove_all"],
+    ids=["get", "all_of", "username_of", "rotate", "note_use", "remove", "remove_all"],
 )
 def test_without_the_table_every_call_says_so(away_ports: Ports, call: Callable[[Any], object]) -> None:
     with pytest.raises(Unavailable, match="the credentials table does not answer"):

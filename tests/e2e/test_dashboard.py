@@ -10,13 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Route, expect
 
-from chalicelib.adapters.sqs import to_body
-from chalicelib.domain.jobs import JobId, JobKey
-from chalicelib.domain.users import UserId
-from deployment.emulated import clients
 from tests.browser.chromium import chromium
+from tests.browser.history import bury
 from tests.browser.person import Person, person
-from tests.e2e.conftest import call, local_stage, program
+from tests.e2e.conftest import call, program
 from tests.e2e.test_docs_page import browser_or_skip
 
 expect.set_options(timeout=60_000)
@@ -186,18 +183,6 @@ def test_an_administrator_sees_how_jobs_go_and_users_see_nothing_of_that(ada: Pe
         root.press(name)
         expect(root.page.get_by_role("button", name=name, pressed=True)).to_be_visible()
         expect(root.page.locator("svg").first).to_be_visible()
-
-
-def bury(aws_endpoint: str, job_id: str) -> None:
-    """Do as SQS does with a message that nobody settled: it lies in the dead-letter queue."""
-    aws, names = clients(aws_endpoint), local_stage(aws_endpoint).stack().outputs()
-    (job,) = aws.client("dynamodb").scan(
-        TableName=names["JobsTableName"],
-        FilterExpression="job_id = :id",
-        ExpressionAttributeValues={":id": {"S": job_id}},
-    )["Items"]
-    key = JobKey(owner_id=UserId(job["owner_id"]["S"]), job_id=JobId(job_id))
-    aws.client("sqs").send_message(QueueUrl=names["JobsDeadLetterQueueUrl"], MessageBody=to_body(key))
 
 
 HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>\"'`${1}{{1}}\u202e\x00"
