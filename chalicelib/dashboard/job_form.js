@@ -14,7 +14,7 @@ export async function operations(signal) {
 /**
  * Return a form for a job.
  *
- * `given` is a job to begin with. `before` are fields above it, `options` such as are folded away until they are wanted.
+ * `given` is a job to begin with. `before` are fields above it, `options` those that are folded away until wanted.
  * `submit` gets the whole as the API takes it.
  */
 export function jobForm(all, { given = {}, before = [], options = [], action, submit, more = [] }) {
