@@ -8,7 +8,18 @@ import { number, when } from "./format.js";
 import { growingList } from "./growing_list.js";
 import { poll } from "./live.js";
 import { withRecentSignIn, withUsername } from "./recent.js";
-import { announce, button, confirmed, facts, filledWhenLoaded, heading, loading, problemBox, section, table } from "./ui.js";
+import {
+  announce,
+  button,
+  confirmed,
+  facts,
+  filledWhenLoaded,
+  heading,
+  loading,
+  problemBox,
+  section,
+  table,
+} from "./ui.js";
 
 const USAGE_EVERY_MS = 10_000;
 const LIMIT_NAMES = { submit: "Submissions", read: "Reads" };
@@ -16,7 +27,9 @@ const LIMIT_NAMES = { submit: "Submissions", read: "Reads" };
 export async function accountPage({ root, signal }) {
   const [usage, sessions, audit] = [h("div", {}, loading()), h("div", {}), h("div", {})];
   const fillSessions = () =>
-    filledWhenLoaded(sessions, async () => sessionTable((await call("GET", "/me/sessions", { signal })).body.sessions, endSession));
+    filledWhenLoaded(sessions, async () =>
+      sessionTable((await call("GET", "/me/sessions", { signal })).body.sessions, endSession),
+    );
   const endSession = async (session) => {
     await withRecentSignIn(() => call("DELETE", `/me/sessions/${session.session_id}`));
     announce("The session has ended.");
@@ -25,12 +38,24 @@ export async function accountPage({ root, signal }) {
   show(
     root,
     heading("Account"),
-    h("div", { class: "card" }, facts([["Username", me.username], ["Role", me.role], ["Since", when(me.created_at)]])),
+    h(
+      "div",
+      { class: "card" },
+      facts([
+        ["Username", me.username],
+        ["Role", me.role],
+        ["Since", when(me.created_at)],
+      ]),
+    ),
     section("Usage", usage),
     section("Sessions", sessions, h("div", { class: "actions" }, button("Sign out everywhere", signOutEverywhere))),
     section("Password", h("div", { class: "card form" }, passwordForm(fillSessions))),
     section("What was done with the account", audit),
-    section("End of the account", h("p", {}, "The account goes with its jobs, schedules, webhooks and keys."), h("div", { class: "actions" }, button("Delete the account", deleteAccount, { kind: "danger" }))),
+    section(
+      "End of the account",
+      h("p", {}, "The account goes with its jobs, schedules, webhooks and keys."),
+      h("div", { class: "actions" }, button("Delete the account", deleteAccount, { kind: "danger" })),
+    ),
   );
   poll(async () => show(usage, usageOf((await call("GET", "/me/usage", { signal })).body.limits)), {
     everyMs: USAGE_EVERY_MS,
@@ -69,13 +94,22 @@ function sessionTable(sessions, end) {
   return table(
     "Sessions, newest first",
     [
-      { title: "Begun", cell: (each) => [when(each.started_at), each.is_current && h("span", { class: "badge success" }, "THIS ONE")] },
+      {
+        title: "Begun",
+        cell: (each) => [when(each.started_at), each.is_current && h("span", { class: "badge success" }, "THIS ONE")],
+      },
       { title: "From", cell: (each) => h("code", {}, each.address) },
       { title: "Last renewed", cell: (each) => when(each.refreshed_at) },
       { title: "Ends", cell: (each) => when(each.expires_at) },
       {
         title: "",
-        cell: (each) => !each.is_current && h("div", { class: "actions" }, button("End", () => end(each), { "aria-label": `End the session from ${each.address}` })),
+        cell: (each) =>
+          !each.is_current &&
+          h(
+            "div",
+            { class: "actions" },
+            button("End", () => end(each), { "aria-label": `End the session from ${each.address}` }),
+          ),
       },
     ],
     sessions,
@@ -83,7 +117,14 @@ function sessionTable(sessions, end) {
 }
 
 async function signOutEverywhere() {
-  if (!(await confirmed("Sign out everywhere?", "All of your sessions end, this one too. API keys stay.", "Sign out everywhere"))) return;
+  if (
+    !(await confirmed(
+      "Sign out everywhere?",
+      "All of your sessions end, this one too. API keys stay.",
+      "Sign out everywhere",
+    ))
+  )
+    return;
   await withRecentSignIn(() => call("POST", "/logout/all"));
   ended.dispatchEvent(new Event("ended"));
   announce("You are signed out everywhere.");
@@ -98,7 +139,8 @@ async function deleteAccount() {
 }
 
 function passwordForm(changed) {
-  const password = (name, label, purpose, hint) => field(name, label, { type: "password", autocomplete: purpose, hint, read: (input) => input.value });
+  const password = (name, label, purpose, hint) =>
+    field(name, label, { type: "password", autocomplete: purpose, hint, read: (input) => input.value });
   const fields = [
     password("current_password", "Current password", "current-password", null),
     password("new_password", "New password", "new-password", "Your other sessions end with it; API keys stay."),
@@ -117,7 +159,10 @@ function auditTable(events) {
     "Events, newest first",
     [
       { title: "When", cell: (each) => when(each.at) },
-      { title: "What", cell: (each) => [inWords(each.action), each.detail && h("div", { class: "faint" }, each.detail)] },
+      {
+        title: "What",
+        cell: (each) => [inWords(each.action), each.detail && h("div", { class: "faint" }, each.detail)],
+      },
       { title: "By", cell: (each) => each.actor },
       { title: "From", cell: (each) => (each.address ? h("code", {}, each.address) : "–") },
     ],

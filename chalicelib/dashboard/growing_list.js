@@ -4,7 +4,7 @@ import { h, show } from "./dom.js";
 import { button } from "./ui.js";
 
 /**
- * Return a list with its first page: `load(cursor)` gives `{ rows, next }`, `asTable(rows)` is what all rows so far look like.
+ * Return a list with its first page: `load(cursor)` gives `{ rows, next }`, `asTable(rows)` shows all rows so far.
  */
 export async function growingList(load, asTable) {
   const all = [];

@@ -48,12 +48,21 @@ export function jobsPage({ root, query: asked, signal }) {
 
 function filterFields(params, go, signal) {
   const any = [["", "Any"]];
-  const status = choice("status", "Status", [...any, ...STATUSES.map((each) => [each, each])], { selected: params.status });
+  const status = choice("status", "Status", [...any, ...STATUSES.map((each) => [each, each])], {
+    selected: params.status,
+  });
   const asked = params.operation ? [[params.operation, params.operation]] : [];
   const operation = choice("operation", "Operation", [...any, ...asked], { selected: params.operation });
   addOperations(operation.input, signal);
-  const tag = field("tag", "Tag, or a job’s id", { type: "search", value: params.tag ?? "", maxlength: 64, autocomplete: "off", spellcheck: "false" });
-  for (const each of [status, operation]) each.input.addEventListener("change", () => go({ [each.name]: each.input.value || null }));
+  const tag = field("tag", "Tag, or a job’s id", {
+    type: "search",
+    value: params.tag ?? "",
+    maxlength: 64,
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  for (const each of [status, operation])
+    each.input.addEventListener("change", () => go({ [each.name]: each.input.value || null }));
   tag.input.addEventListener("search", () => tag.input.value === "" && params.tag && go({ tag: null }));
   return [status, operation, tag];
 }
@@ -95,14 +104,22 @@ function noJobs(shown, isMore, clear) {
     return empty("No job matches", "", h("button", { type: "button", onclick: clear }, "Show all jobs"));
   }
   if (shown.cursor) return empty("No older jobs", "");
-  return empty("No jobs yet", "A job is an operation and the data it computes with.", link("#/jobs/new", "Submit the first one"));
+  return empty(
+    "No jobs yet",
+    "A job is an operation and the data it computes with.",
+    link("#/jobs/new", "Submit the first one"),
+  );
 }
 
 function jobTable(jobs) {
   return table(
     "Jobs, newest first",
     [
-      { title: "Job", class: "id", cell: ({ job_id: id, tags }) => [link(`#/jobs/${id}`, h("code", {}, id)), tagList(tags)] },
+      {
+        title: "Job",
+        class: "id",
+        cell: ({ job_id: id, tags }) => [link(`#/jobs/${id}`, h("code", {}, id)), tagList(tags)],
+      },
       { title: "Operation", cell: (job) => job.operation },
       { title: "Status", cell: (job) => badge(job.status) },
       { title: "Accepted", cell: (job) => when(madeAt(job.job_id)) },
@@ -115,7 +132,11 @@ function jobTable(jobs) {
 /** Return a job's tags; each leads to the jobs that have it. */
 export function tagList(tags = []) {
   if (!tags.length) return null;
-  return h("ul", { class: "tags", "aria-label": "Tags" }, tags.map((tag) => h("li", {}, link(`#/jobs?${new URLSearchParams({ tag })}`, tag))));
+  return h(
+    "ul",
+    { class: "tags", "aria-label": "Tags" },
+    tags.map((tag) => h("li", {}, link(`#/jobs?${new URLSearchParams({ tag })}`, tag))),
+  );
 }
 
 function resultText({ result, status }) {

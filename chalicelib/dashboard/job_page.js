@@ -17,7 +17,9 @@ const LOOK_EVERY_MS = 3000;
 
 export async function jobPage({ root, params, signal }) {
   const path = `/jobs/${encodeURIComponent(params.id)}`;
-  const places = Object.fromEntries(["head", "trouble", "explanation", "facts", "outcome", "input", "history"].map((name) => [name, h("div", {})]));
+  const places = Object.fromEntries(
+    ["head", "trouble", "explanation", "facts", "outcome", "input", "history"].map((name) => [name, h("div", {})]),
+  );
   let job = null;
   let etag = null;
   let shownResult;
@@ -47,7 +49,9 @@ export async function jobPage({ root, params, signal }) {
     const before = job;
     etag = answer.headers.get("ETag");
     job = answer.body;
-    const [log, told] = await Promise.all(["/events", "/explain"].map((part) => call("GET", path + part, { signal: within })));
+    const [log, told] = await Promise.all(
+      ["/events", "/explain"].map((part) => call("GET", path + part, { signal: within })),
+    );
     draw(log.body.events, told.body.explanation);
     if (!FINAL.has(job.status)) return;
     following.abort();
@@ -75,7 +79,14 @@ export async function jobPage({ root, params, signal }) {
     cancel: () => changed("/cancel", "The job is called off."),
     retry: () => changed("/retry", "The job waits for its next attempt."),
     remove: async () => {
-      if (!(await confirmed("Delete this job?", "Its data, its result and its history are gone for good.", "Delete the job"))) return;
+      if (
+        !(await confirmed(
+          "Delete this job?",
+          "Its data, its result and its history are gone for good.",
+          "Delete the job",
+        ))
+      )
+        return;
       await call("DELETE", path);
       announce("The job is deleted.");
       goTo("#/jobs");
@@ -131,7 +142,10 @@ function factsOf(job) {
 
 function outcome(job) {
   if (job.error) {
-    return section("Error", h("div", { class: "problem" }, h("p", {}, h("code", {}, job.error.code)), h("p", {}, job.error.detail)));
+    return section(
+      "Error",
+      h("div", { class: "problem" }, h("p", {}, h("code", {}, job.error.code)), h("p", {}, job.error.detail)),
+    );
   }
   if (job.status !== "SUCCESS") return null;
   return section("Result", valueView(job.result, { name: "Result", file: `${job.job_id}-result.json` }));

@@ -17,16 +17,24 @@ const LIFETIMES = [
 
 export async function keysPage({ root, signal }) {
   const listed = h("div", {});
-  const fill = () => filledWhenLoaded(listed, async () => keyTable((await call("GET", "/api-keys", { signal })).body.api_keys, remove));
+  const fill = () =>
+    filledWhenLoaded(listed, async () => keyTable((await call("GET", "/api-keys", { signal })).body.api_keys, remove));
   const remove = async (key) => {
-    if (!(await confirmed(`Delete the key ${key.name}?`, "Whatever uses it is refused from then on.", "Delete the key"))) return;
+    if (
+      !(await confirmed(`Delete the key ${key.name}?`, "Whatever uses it is refused from then on.", "Delete the key"))
+    )
+      return;
     await call("DELETE", `/api-keys/${key.key_id}`);
     announce("The key is deleted.");
     await fill();
   };
   const made = async (wanted) => {
     const { body } = await withRecentSignIn(() => call("POST", "/api-keys", { body: wanted }));
-    await shownOnce(`The key ${body.name}`, "It is shown this once. Keep it where your program finds it, and no one else.", body.api_key);
+    await shownOnce(
+      `The key ${body.name}`,
+      "It is shown this once. Keep it where your program finds it, and no one else.",
+      body.api_key,
+    );
     show(place, newKeyForm(made));
     await fill();
   };
@@ -64,7 +72,15 @@ function keyTable(keys, remove) {
       { title: "Made", cell: (key) => when(key.created_at) },
       { title: "Last used", cell: (key) => when(key.last_used_at, "never") },
       { title: "Expires", cell: (key) => when(key.expires_at) },
-      { title: "", cell: (key) => h("div", { class: "actions" }, button("Delete", () => remove(key), { "aria-label": `Delete the key ${key.name}` })) },
+      {
+        title: "",
+        cell: (key) =>
+          h(
+            "div",
+            { class: "actions" },
+            button("Delete", () => remove(key), { "aria-label": `Delete the key ${key.name}` }),
+          ),
+      },
     ],
     keys,
   );

@@ -10,8 +10,8 @@ const LIMIT = 20;
 /**
  * Show a list of the API in `root`, and keep it as it is there; return `{ show(params) }`, which shows other rows.
  *
- * `path` is the list's, `rows(body)` are those of an answer, `asTable(rows)` what they look like, and `nothing(params)` what
- * stands there without any. `paged(params)` is told when another page is wanted; whoever is told shows it.
+ * `path` is the list's, `rows(body)` are those of an answer, `asTable(rows)` what they look like, and `nothing(params)`
+ * what stands there without any. `paged(params)` is told when another page is wanted; whoever is told shows it.
  */
 export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 3000, signal }) {
   let looking = new AbortController();
@@ -42,7 +42,10 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
     };
     const failed = (problem) => {
       if (seen === null) show(page);
-      show(says, problemBox(problem, () => showParams(params)));
+      show(
+        says,
+        problemBox(problem, () => showParams(params)),
+      );
     };
     poll(look, { everyMs, signal: within, failed });
   };

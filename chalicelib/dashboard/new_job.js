@@ -18,7 +18,11 @@ export async function newJobPage({ root, query: asked, signal }) {
     countField("delay_s", "Delay in seconds", null, "Without it, and without a time, it begins at once."),
     field("run_at", "Begin at", { type: "datetime-local", step: 1, read: (input) => typedInstant(input.value) }),
     ...jobOptions(like ? { tags: given.tags, max_attempts: given.max_attempts, timeout_s: given.timeout_s } : {}),
-    field("callback_url", "Callback URL", { type: "url", value: given.callback_url ?? "", hint: "Is told when the job has ended." }),
+    field("callback_url", "Callback URL", {
+      type: "url",
+      value: given.callback_url ?? "",
+      hint: "Is told when the job has ended.",
+    }),
   ];
   const form = jobForm(all, {
     given,
@@ -27,7 +31,11 @@ export async function newJobPage({ root, query: asked, signal }) {
     submit: submitOnce(),
     more: [link("#/jobs", "Back to the jobs")],
   });
-  show(root, heading("New job", { lead: like ? ["Like ", link(`#/jobs/${like}`, h("code", {}, like))] : null }), h("div", { class: "card form" }, form));
+  show(
+    root,
+    heading("New job", { lead: like ? ["Like ", link(`#/jobs/${like}`, h("code", {}, like))] : null }),
+    h("div", { class: "card form" }, form),
+  );
 }
 
 /**

@@ -19,7 +19,15 @@ export async function withRecentSignIn(act) {
 
 /** Arrange the fields of a form that asks for a password: password managers want to know whose it is. */
 export function withUsername(fields) {
-  const name = h("input", { type: "text", class: "unseen", autocomplete: "username", readonly: true, tabindex: -1, "aria-hidden": "true", value: me.username });
+  const name = h("input", {
+    type: "text",
+    class: "unseen",
+    autocomplete: "username",
+    readonly: true,
+    tabindex: -1,
+    "aria-hidden": "true",
+    value: me.username,
+  });
   return [name, fields.map((each) => each.element)];
 }
 
@@ -31,7 +39,11 @@ function signedInAgain() {
       dialog.close("yes");
     };
     const fields = [
-      field("password", `Password of ${me.username}`, { type: "password", autocomplete: "current-password", read: (input) => input.value }),
+      field("password", `Password of ${me.username}`, {
+        type: "password",
+        autocomplete: "current-password",
+        read: (input) => input.value,
+      }),
     ];
     const back = h("button", { type: "button", onclick: () => dialog.close("no") }, "Back");
     const dialog = h(

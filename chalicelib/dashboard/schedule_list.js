@@ -42,7 +42,11 @@ export function scheduleName({ name, operation }) {
 
 function scheduleTable(schedules) {
   if (!schedules.length) {
-    return empty("No schedules", "One makes a job every night, say, or every ten minutes.", link("#/schedules/new", "Make the first one"));
+    return empty(
+      "No schedules",
+      "One makes a job every night, say, or every ten minutes.",
+      link("#/schedules/new", "Make the first one"),
+    );
   }
   return table(
     "Schedules, newest first",
@@ -52,7 +56,10 @@ function scheduleTable(schedules) {
       { title: "Due", cell: rhythm },
       { title: "State", cell: scheduleState },
       { title: "Next run", cell: (each) => when(each.next_run_at, "none") },
-      { title: "Last run", cell: (each) => (each.last_job_id ? link(`#/jobs/${each.last_job_id}`, when(each.last_run_at)) : "none yet") },
+      {
+        title: "Last run",
+        cell: (each) => (each.last_job_id ? link(`#/jobs/${each.last_job_id}`, when(each.last_run_at)) : "none yet"),
+      },
     ],
     schedules,
   );

@@ -26,16 +26,27 @@ export async function schedulePage({ root, params, signal }) {
           }),
           h("a", { class: "button", href: `#/schedules/${params.id}/change` }, "Change"),
           button("Delete", async () => {
-            if (!(await confirmed("Delete this schedule?", "It makes no more jobs. Those that it made stay.", "Delete the schedule"))) return;
+            if (
+              !(await confirmed(
+                "Delete this schedule?",
+                "It makes no more jobs. Those that it made stay.",
+                "Delete the schedule",
+              ))
+            )
+              return;
             await call("DELETE", path);
             announce("The schedule is deleted.");
             goTo("#/schedules");
           }),
         ],
       }),
-      schedule.last_error && h("div", { class: "problem" }, h("p", {}, "The newest due time got no job: ", schedule.last_error.detail)),
+      schedule.last_error &&
+        h("div", { class: "problem" }, h("p", {}, "The newest due time got no job: ", schedule.last_error.detail)),
       h("div", { class: "card" }, scheduleFacts(schedule)),
-      section("Data of its jobs", valueView(schedule.data, { name: "Data", file: `${schedule.schedule_id}-data.json` })),
+      section(
+        "Data of its jobs",
+        valueView(schedule.data, { name: "Data", file: `${schedule.schedule_id}-data.json` }),
+      ),
     );
   draw((await call("GET", path, { signal })).body);
 }
@@ -44,7 +55,10 @@ function scheduleFacts(schedule) {
   return facts([
     ["Operation", schedule.operation],
     ["Next run", when(schedule.next_run_at, "none")],
-    ["Last run", schedule.last_job_id ? link(`#/jobs/${schedule.last_job_id}`, when(schedule.last_run_at)) : "none yet"],
+    [
+      "Last run",
+      schedule.last_job_id ? link(`#/jobs/${schedule.last_job_id}`, when(schedule.last_run_at)) : "none yet",
+    ],
     ["Made", when(schedule.created_at)],
     ["Made up if late by at most", duration(schedule.missed_within_s * 1000)],
     ["Due times skipped", schedule.skipped],
@@ -56,7 +70,8 @@ function scheduleFacts(schedule) {
 }
 
 export async function newSchedulePage({ root, signal }) {
-  const make = async (wanted) => goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`);
+  const make = async (wanted) =>
+    goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`);
   const form = scheduleForm(await operations(signal), {}, "Make the schedule", make);
   show(root, heading("New schedule"), h("div", { class: "card form" }, form));
 }
@@ -67,18 +82,36 @@ export async function changeSchedulePage({ root, params, signal }) {
   const save = async (wanted) => {
     // What was there and was emptied is the operation's again.
     const emptied = ["max_attempts", "timeout_s", "retention_days"].filter((name) => wanted[name] === undefined);
-    await call("PATCH", path, { body: { ...wanted, tags: wanted.tags ?? [], ...Object.fromEntries(emptied.map((name) => [name, null])) } });
+    await call("PATCH", path, {
+      body: { ...wanted, tags: wanted.tags ?? [], ...Object.fromEntries(emptied.map((name) => [name, null])) },
+    });
     announce("The schedule is changed.");
     goTo(`#/schedules/${params.id}`);
   };
-  show(root, heading(`Change ${scheduleName(given)}`), h("div", { class: "card form" }, scheduleForm(all, given, "Save", save)));
+  show(
+    root,
+    heading(`Change ${scheduleName(given)}`),
+    h("div", { class: "card form" }, scheduleForm(all, given, "Save", save)),
+  );
 }
 
 function scheduleForm(all, given, action, submit) {
   const isRate = typeof given.rate_s === "number";
-  const zones = h("datalist", { id: "time-zones" }, Intl.supportedValuesOf("timeZone").map((zone) => h("option", { value: zone })));
+  const zones = h(
+    "datalist",
+    { id: "time-zones" },
+    Intl.supportedValuesOf("timeZone").map((zone) => h("option", { value: zone })),
+  );
   const name = field("name", "Name", { value: given.name ?? "", maxlength: 64, read: (input) => input.value.trim() });
-  const kind = choice("kind", "Due", [["cron", "by a cron expression"], ["rate", "every so many seconds"]], { selected: isRate ? "rate" : "cron" });
+  const kind = choice(
+    "kind",
+    "Due",
+    [
+      ["cron", "by a cron expression"],
+      ["rate", "every so many seconds"],
+    ],
+    { selected: isRate ? "rate" : "cron" },
+  );
   const cron = field("cron", "Cron expression", {
     value: given.cron ?? "",
     placeholder: "30 2 * * *",

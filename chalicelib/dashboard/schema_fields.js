@@ -1,4 +1,4 @@
-/** Fields for a job's data, made of the JSON Schema of its operation's input; JSON itself, where there are none for it. */
+/** Fields for a job's data, made of the JSON Schema of its operation's input; JSON itself, where none fit it. */
 
 import { choice, field } from "./forms.js";
 import { typedJson, typedLines, typedNumber, typedNumbers } from "./typed.js";
@@ -24,7 +24,9 @@ export function dataFields(schema, { given, asJson = false } = {}) {
     }),
   );
   const value = (values) =>
-    Object.fromEntries(members.map(([name]) => [name, values[`data.${name}`]]).filter(([, each]) => each !== undefined));
+    Object.fromEntries(
+      members.map(([name]) => [name, values[`data.${name}`]]).filter(([, each]) => each !== undefined),
+    );
   return { fields, value };
 }
 
@@ -47,7 +49,10 @@ function simpleMembers(whole, root) {
 /** Return a schema with what its `$ref` leads to, and without the choice of null. */
 function resolved(schema, root) {
   if (schema.$ref !== undefined) {
-    const target = schema.$ref.split("/").slice(1).reduce((at, name) => at?.[name], root);
+    const target = schema.$ref
+      .split("/")
+      .slice(1)
+      .reduce((at, name) => at?.[name], root);
     return target === undefined ? {} : resolved(target, root);
   }
   const choices = schema.anyOf?.filter((each) => each.type !== "null");
@@ -85,7 +90,12 @@ function memberField(name, label, pointer, schema, { given, isNeeded }) {
       });
     }
     case "boolean":
-      return field(name, label, { pointer, type: "checkbox", checked: given ?? schema.default ?? false, hint: told || null });
+      return field(name, label, {
+        pointer,
+        type: "checkbox",
+        checked: given ?? schema.default ?? false,
+        hint: told || null,
+      });
     case "number":
       return field(name, label, {
         pointer,

@@ -17,7 +17,11 @@ const ENDS = { FINISH: "returned the result", RETRY: "failed", FAIL: "failed", C
 
 /** Return the time line of events, the oldest first, as the API tells them. */
 export function timeline(events) {
-  return h("ol", { class: "timeline" }, events.map((event, place) => oneEvent(event, events[place - 1])));
+  return h(
+    "ol",
+    { class: "timeline" },
+    events.map((event, place) => oneEvent(event, events[place - 1])),
+  );
 }
 
 function oneEvent(event, before) {
@@ -41,7 +45,11 @@ export function attemptTable(events) {
     [
       { title: "Attempt", cell: (each) => each.attempt },
       { title: "Began", cell: (each) => when(each.begunAt) },
-      { title: "Took", class: "number", cell: (each) => (each.endedAt ? duration(Date.parse(each.endedAt) - Date.parse(each.begunAt)) : "–") },
+      {
+        title: "Took",
+        class: "number",
+        cell: (each) => (each.endedAt ? duration(Date.parse(each.endedAt) - Date.parse(each.begunAt)) : "–"),
+      },
       { title: "Worker", cell: (each) => h("code", {}, each.worker) },
       { title: "Outcome", cell: (each) => [each.outcome, each.reason && h("div", { class: "reason" }, each.reason)] },
     ],
@@ -55,6 +63,15 @@ function attemptsOf(events) {
     if (event.transition !== "CLAIM") return [];
     const end = events[place + 1];
     const outcome = end ? (ENDS[end.transition] ?? "lost") : "running";
-    return [{ attempt: event.attempt, begunAt: event.at, endedAt: end?.at, worker: event.worker, outcome, reason: end?.reason }];
+    return [
+      {
+        attempt: event.attempt,
+        begunAt: event.at,
+        endedAt: end?.at,
+        worker: event.worker,
+        outcome,
+        reason: end?.reason,
+      },
+    ];
   });
 }

@@ -10,7 +10,8 @@ const LONG_NUMBER = /\d{16}/;
 
 /** Return the value of JSON text, with every number as it was typed. */
 export function typedJson(text) {
-  if (JSON.rawJSON === undefined && LONG_NUMBER.test(text)) throw new Error("This browser cannot send so long a number exactly.");
+  if (JSON.rawJSON === undefined && LONG_NUMBER.test(text))
+    throw new Error("This browser cannot send so long a number exactly.");
   try {
     return parsed(text);
   } catch (wrong) {

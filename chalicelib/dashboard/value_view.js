@@ -12,7 +12,11 @@ export function valueView(value, { name, file }) {
   const text = printed(value);
   const isCut = text.length > SHOWN_CHARACTERS;
   // Which can be scrolled, and so must be reached without a mouse.
-  const pre = h("pre", { tabindex: 0, role: "group", "aria-label": name }, isCut ? text.slice(0, SHOWN_CHARACTERS) : text);
+  const pre = h(
+    "pre",
+    { tabindex: 0, role: "group", "aria-label": name },
+    isCut ? text.slice(0, SHOWN_CHARACTERS) : text,
+  );
   const below = h("div", { class: "actions" });
   const showAll = () => {
     show(pre, text);
@@ -24,7 +28,12 @@ export function valueView(value, { name, file }) {
     below,
     isCut && all,
     copyButton(`Copy ${name.toLowerCase()}`, () => text),
-    isCut && h("button", { type: "button", onclick: () => download(text, file) }, `Download (${bytes(new Blob([text]).size)})`),
+    isCut &&
+      h(
+        "button",
+        { type: "button", onclick: () => download(text, file) },
+        `Download (${bytes(new Blob([text]).size)})`,
+      ),
   );
   return h("div", { class: isCut ? "value is-cut" : "value" }, pre, below);
 }

@@ -22,9 +22,18 @@ export async function webhooksPage({ root, signal }) {
   };
   show(
     root,
-    heading("Webhooks", { lead: "What happens to your jobs is posted to your own URLs, signed, and tried again for a day." }),
+    heading("Webhooks", {
+      lead: "What happens to your jobs is posted to your own URLs, signed, and tried again for a day.",
+    }),
     listed,
-    section("New webhook", h("div", { class: "card form" }, webhookForm({ event_types: ["job.succeeded", "job.failed"] }, "Make the webhook", make))),
+    section(
+      "New webhook",
+      h(
+        "div",
+        { class: "card form" },
+        webhookForm({ event_types: ["job.succeeded", "job.failed"] }, "Make the webhook", make),
+      ),
+    ),
   );
   await filledWhenLoaded(listed, async () => webhookTable((await call("GET", "/webhooks", { signal })).body.webhooks));
 }
@@ -33,14 +42,30 @@ export async function webhooksPage({ root, signal }) {
 export function webhookForm(given, action, submit) {
   const told = new Set(given.event_types);
   const fields = [
-    field("url", "URL", { type: "url", value: given.url ?? "", hint: "https, and a public host.", autocomplete: "off" }),
-    field("description", "Description", { value: given.description ?? "", maxlength: 200, read: (input) => input.value.trim() }),
-    ...EVENT_TYPES.map((type) => field(type, type, { type: "checkbox", checked: told.has(type), pointer: "#/event_types" })),
+    field("url", "URL", {
+      type: "url",
+      value: given.url ?? "",
+      hint: "https, and a public host.",
+      autocomplete: "off",
+    }),
+    field("description", "Description", {
+      value: given.description ?? "",
+      maxlength: 200,
+      read: (input) => input.value.trim(),
+    }),
+    ...EVENT_TYPES.map((type) =>
+      field(type, type, { type: "checkbox", checked: told.has(type), pointer: "#/event_types" }),
+    ),
   ];
   const arranged = ([url, description, ...types]) => [
     url.element,
     description.element,
-    h("fieldset", { class: "choices" }, h("legend", {}, "It is told of"), types.map((each) => each.element)),
+    h(
+      "fieldset",
+      { class: "choices" },
+      h("legend", {}, "It is told of"),
+      types.map((each) => each.element),
+    ),
   ];
   return form(fields, {
     action,
@@ -67,7 +92,13 @@ function webhookTable(webhooks) {
   return table(
     "Webhooks, oldest first",
     [
-      { title: "Webhook", cell: (each) => [link(`#/webhooks/${each.webhook_id}`, webhookName(each)), each.description && h("div", { class: "faint" }, each.url)] },
+      {
+        title: "Webhook",
+        cell: (each) => [
+          link(`#/webhooks/${each.webhook_id}`, webhookName(each)),
+          each.description && h("div", { class: "faint" }, each.url),
+        ],
+      },
       { title: "State", cell: webhookState },
       { title: "Told of", cell: (each) => each.event_types.join(", ") },
       { title: "Made", cell: (each) => when(each.created_at) },

@@ -25,7 +25,12 @@ const BECAUSE = {
 export async function webhookPage({ root, params, signal }) {
   const path = `/webhooks/${encodeURIComponent(params.id)}`;
   const top = h("div", {});
-  const draw = (webhook) => show(top, webhookHead(webhook, actions), webhook.webhook_id === CALLBACKS ? null : editing(webhook, actions.change));
+  const draw = (webhook) =>
+    show(
+      top,
+      webhookHead(webhook, actions),
+      webhook.webhook_id === CALLBACKS ? null : editing(webhook, actions.change),
+    );
   const actions = {
     change: async (wanted) => {
       draw((await call("PATCH", path, { body: wanted })).body);
@@ -58,18 +63,28 @@ export async function webhookPage({ root, params, signal }) {
     path: `${path}/deliveries`,
     rows: (body) => body.deliveries,
     asTable: (rows) => deliveryTable(params.id, rows),
-    nothing: ({ status }) => empty(status ? "No such deliveries" : "No deliveries yet", "A test event shows how one looks."),
+    nothing: ({ status }) =>
+      empty(status ? "No such deliveries" : "No deliveries yet", "A test event shows how one looks."),
     paged: (wanted) => list.show(Object.assign(shown, wanted)),
     everyMs: DELIVERIES_EVERY_MS,
     signal,
   });
   const status = choice("status", "Status", [["", "Any"], ...DELIVERY_STATUSES.map((each) => [each, each])]);
-  status.input.addEventListener("change", () => list.show(Object.assign(shown, { status: status.input.value || null, cursor: null })));
+  status.input.addEventListener("change", () =>
+    list.show(Object.assign(shown, { status: status.input.value || null, cursor: null })),
+  );
   show(
     root,
     top,
     section("Deliveries", h("div", { class: "filters" }, status.element), deliveries),
-    section("Send again", h("div", { class: "card form" }, replayForm(path, () => list.show(shown)))),
+    section(
+      "Send again",
+      h(
+        "div",
+        { class: "card form" },
+        replayForm(path, () => list.show(shown)),
+      ),
+    ),
   );
   list.show(shown);
 }
@@ -89,7 +104,8 @@ function webhookHead(webhook, { change, test, rotate, remove }) {
         !isCallbacks && button("Delete", remove),
       ],
     }),
-    webhook.is_disabled && h("p", { class: "hint-box" }, BECAUSE[webhook.disabled_because], " Since ", when(webhook.disabled_at), "."),
+    webhook.is_disabled &&
+      h("p", { class: "hint-box" }, BECAUSE[webhook.disabled_because], " Since ", when(webhook.disabled_at), "."),
     h(
       "div",
       { class: "card" },
@@ -110,7 +126,15 @@ function editing(webhook, change) {
 function replayForm(path, done) {
   const fields = [
     field("since", "All since", { type: "datetime-local", step: 1, read: (input) => typedInstant(input.value) }),
-    choice("status", "Status", [["FAILED", "Failed ones"], ["", "All"]], { read: (input) => input.value || undefined }),
+    choice(
+      "status",
+      "Status",
+      [
+        ["FAILED", "Failed ones"],
+        ["", "All"],
+      ],
+      { read: (input) => input.value || undefined },
+    ),
   ];
   const submit = async (wanted) => {
     let replayed = 0;
@@ -131,7 +155,10 @@ function deliveryTable(webhookId, deliveries) {
     "Deliveries, newest first",
     [
       { title: "Event", cell: (each) => link(`#/webhooks/${webhookId}/${each.delivery_id}`, each.event_type) },
-      { title: "Status", cell: (each) => [badge(each.status), each.reason && h("div", { class: "faint" }, each.reason)] },
+      {
+        title: "Status",
+        cell: (each) => [badge(each.status), each.reason && h("div", { class: "faint" }, each.reason)],
+      },
       { title: "Made", cell: (each) => when(each.created_at) },
       { title: "Attempts", class: "number", cell: (each) => each.attempt },
       { title: "Last answer", cell: (each) => lastAnswer(each.attempts.at(-1)) },
@@ -176,7 +203,10 @@ export async function deliveryPage({ root, params, signal }) {
           delivery.url ? ["URL", delivery.url] : null,
         ]),
       ),
-      section("Attempts", delivery.attempts.length ? attemptsOfDelivery(delivery.attempts) : empty("No attempt yet", "")),
+      section(
+        "Attempts",
+        delivery.attempts.length ? attemptsOfDelivery(delivery.attempts) : empty("No attempt yet", ""),
+      ),
       section("What is sent", valueView(parsed(delivery.body), { name: "Body", file: `${delivery.delivery_id}.json` })),
     );
   let etag = null;
