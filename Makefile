@@ -39,7 +39,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo emulator deploy destroy infra outputs logs smoke redrive keys admin test test-fast test-all \
-  simulate mutants chaos bench-lists bench-sign-in cost conformance fuzz screenshot lint format check package audit sbom \
+  simulate mutants chaos bench-lists bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
   lock clean
 
 help: ## Show this help
@@ -136,7 +136,7 @@ cost: $(INSTALLED) ## Compute what jobs and an idle month cost on AWS, and rewri
 fuzz: $(INSTALLED) ## Try the API against its own description, at API=URL or on a stack of its own (EXAMPLES=1000 SEED=1)
 	@$(BIN)/python -m tests.fuzz
 
-screenshot: $(INSTALLED) ## Write docs/swagger-ui.png anew; needs chromium
+screenshots: $(INSTALLED) ## Write the pictures in docs/ anew; needs chromium
 	@$(BIN)/python -m tests.browser
 
 lint: $(INSTALLED) ## Check style, types, layers and the templates

@@ -7,19 +7,17 @@ import { choice, field, form } from "./forms.js";
 import { exactly } from "./format.js";
 import { announce, button, confirmed, empty, facts, filledWhenLoaded, heading, link, problemBox, section } from "./ui.js";
 
+const RETRY = { action: "retry", verb: "Retry", done: "retried" };
+const CANCEL = { action: "cancel", verb: "Cancel", done: "cancelled" };
+
 /** What can be done: which jobs it takes, and the filter that says so. */
 const BULK_KINDS = {
-  retry: { label: "Retry failed jobs", jobs: "failed", action: "retry", verb: "Retry", done: "retried", filter: {} },
-  "retry-dead": { label: "Retry dead letters", jobs: "dead", action: "retry", verb: "Retry", done: "retried", filter: { dead: true } },
-  "retry-cancelled": {
-    label: "Retry cancelled jobs of a user",
-    jobs: "cancelled",
-    action: "retry",
-    verb: "Retry",
-    done: "retried",
-    filter: { status: "CANCELLED" },
-  },
-  cancel: { label: "Cancel waiting and running jobs", jobs: "waiting and running", action: "cancel", verb: "Cancel", done: "cancelled", filter: {} },
+  retry: { label: "Retry failed jobs", jobs: "failed", ...RETRY, filter: {} },
+  "retry-dead": { label: "Retry dead letters", jobs: "dead", ...RETRY, filter: { dead: true } },
+  "retry-cancelled": { label: "Retry cancelled jobs of a user", jobs: "cancelled", ...RETRY, filter: { status: "CANCELLED" } },
+  cancel: { label: "Cancel waiting and running jobs", jobs: "waiting and running", ...CANCEL, filter: {} },
+  "cancel-waiting": { label: "Cancel waiting jobs", jobs: "waiting", ...CANCEL, filter: { status: "PENDING" } },
+  "cancel-running": { label: "Cancel running jobs", jobs: "running", ...CANCEL, filter: { status: "IN_PROGRESS" } },
 };
 const WITH_ERRORS = new Set(["retry", "retry-dead"]);
 
@@ -139,8 +137,8 @@ function bulkFacts({ what, body: { filter } }) {
 /** The list that shows what is meant; it knows no "accepted before". */
 function bulkListHash({ what, body: { filter } }) {
   if (what === "retry-dead") return `#/admin/dead${query({ username: filter.username })}`;
-  const status = { cancel: "PENDING", retry: "FAILED", "retry-cancelled": "CANCELLED" }[what];
   const { username, operation, error_code } = filter;
+  const status = filter.status ?? (what === "cancel" ? "PENDING" : "FAILED");
   return `#/admin/jobs${query({ status, username, operation, error_code })}`;
 }
 

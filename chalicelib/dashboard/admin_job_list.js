@@ -26,6 +26,7 @@ const ANY_STATUSES = [
 const OF_EVERYBODY = new Set(["FAILED", "PENDING", "IN_PROGRESS"]);
 const OPEN_STATUSES = new Set(["PENDING", "IN_PROGRESS"]);
 const RETRIED_STATUSES = new Set(["FAILED", "CANCELLED"]);
+const BULK_OF_STATUS = { FAILED: "retry", CANCELLED: "retry-cancelled", PENDING: "cancel-waiting", IN_PROGRESS: "cancel-running" };
 
 /** The page `#/admin/jobs`; its query is the filter. */
 export function adminJobsPage({ root, query: asked, signal }) {
@@ -136,17 +137,16 @@ function goOrLoad(hash, list) {
 
 /** A link to the change of all that match, if a change of many can have this filter. */
 function bulkLink({ status, tag, ...filter }) {
-  if (tag || (!OPEN_STATUSES.has(status) && !RETRIED_STATUSES.has(status))) return null;
-  const retried = filter.dead ? "retry-dead" : status === "CANCELLED" ? "retry-cancelled" : "retry";
-  const what = OPEN_STATUSES.has(status) ? "cancel" : retried;
+  if (tag || !(status in BULK_OF_STATUS)) return null;
+  const what = filter.dead ? "retry-dead" : BULK_OF_STATUS[status];
   const hash = `#/admin/bulk${query({ ...filter, dead: undefined, what })}`;
-  return h("a", { class: "button", href: hash }, what === "cancel" ? "Cancel all …" : "Retry all …");
+  return h("a", { class: "button", href: hash }, OPEN_STATUSES.has(status) ? "Cancel all …" : "Retry all …");
 }
 
 /** The jobs that match, page below page: `{ element, load }`. */
 function anyJobsList(filter, signal) {
   const content = h("div", {});
-  const rows = h("div", {});
+  const rows = h("div", { tabindex: -1 });
   const below = h("div", { class: "more" });
   const count = h("p", { class: "faint", role: "status" });
   const element = h("section", { "aria-label": "Jobs found" }, count, content);
@@ -166,7 +166,11 @@ function anyJobsList(filter, signal) {
     drawRows();
     const more = cursor !== null;
     show(count, jobs.length ? `${jobsText(jobs.length)}${more ? ", and there are more" : ""}` : more ? "None found yet." : null);
-    show(below, more && button(jobs.length ? "Show more" : "Look further", () => look(cursor)));
+    show(below, more && button(jobs.length ? "Show more" : "Look further", () => further(cursor)));
+  };
+  const further = async (cursor) => {
+    await look(cursor);
+    (below.querySelector("button") ?? rows).focus({ preventScroll: true });
   };
   const drawRows = () => show(rows, jobs.length ? anyJobsTable(jobs, changed) : noJobFound(filter));
   const changed = (job) => {

@@ -144,7 +144,7 @@ export function table(caption, columns, rows) {
     "table",
     {},
     h("caption", { class: "unseen" }, caption),
-    h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.class }, column.title)))),
+    h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.class }, column.title || h("span", { class: "unseen" }, "Actions"))))),
     h(
       "tbody",
       {},

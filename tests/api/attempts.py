@@ -196,6 +196,7 @@ PREPARED: dict[str, Callable[[Attempt], None]] = {
     "POST /jobs/{job_id}/retry": _cancelled,
     "DELETE /jobs/{job_id}": _cancelled,
     "GET /docs/{asset}": lambda attempt: attempt.parameters.update(asset="start.js"),
+    "GET /dashboard/{file}": lambda attempt: attempt.parameters.update(file="style.css"),
     "GET /problems/{name}": lambda attempt: attempt.parameters.update(name="not-found"),
 }
 """What a good request of an endpoint needs beside a user, a token, and what `MADE` makes."""

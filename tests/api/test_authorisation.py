@@ -191,6 +191,8 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
         "POST /dashboard/session",
         "POST /dashboard/session/refresh",
         "DELETE /dashboard/session",
+        "GET /dashboard",
+        "GET /dashboard/{file}",
         "GET /health",
         "GET /operations",
         "GET /problems",

@@ -330,10 +330,12 @@ OWN_CACHING = {
     "GET /problems": KEPT_UNTIL_CHANGED,
     "GET /problems/{name}": KEPT_UNTIL_CHANGED,
     "GET /docs/{asset}": "public, max-age=31536000, immutable",
+    "GET /dashboard": KEPT_UNTIL_CHANGED,
+    "GET /dashboard/{file}": "public, max-age=31536000, immutable",
 }
 """What of the answers may be kept: what is the same for everybody, and changes with the deployment alone."""
 
-PAGES = {"GET /docs", "GET /problems", "GET /problems/{name}"}
+PAGES = {"GET /dashboard", "GET /docs", "GET /problems", "GET /problems/{name}"}
 """Those with a content security policy of their own."""
 
 

@@ -1,30 +1,35 @@
-"""Take the picture of the API's page for the README: ``make screenshot``."""
+"""Take the documentation's pictures of both pages, the one of the API and the one for people: ``make screenshots``."""
 
 import sys
-import threading
+from pathlib import Path
 
 from deployment.packaging import PROJECT
-from localstack.run import FAULTS, local_api, prepare_process
-from tests.browser.chromium import BrowserMissing
+from localstack.run import prepare_process
+from tests.browser.chromium import BrowserMissing, chromium
+from tests.browser.pictures import take_pictures
 from tests.browser.visit import visit
+from tests.e2e.conftest import running
 
-PICTURE = PROJECT / "docs" / "swagger-ui.png"
+API_PAGE = PROJECT / "docs" / "swagger-ui.png"
 
 
 def main() -> int:
     prepare_process()
     try:
-        with local_api(0) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                visit(f"http://localhost:{server.port}", PICTURE)
-            finally:
-                server.shutdown()
-    except (BrowserMissing, *FAULTS) as error:
-        print(f"\n{error}", file=sys.stderr)
+        with running() as runner:
+            visit(runner.api, API_PAGE)
+            _say(API_PAGE)
+        with chromium() as browser:
+            for picture in take_pictures(browser):
+                _say(picture)
+    except BrowserMissing as missing:
+        print(missing, file=sys.stderr)
         return 1
-    print(f"{PICTURE}: {PICTURE.stat().st_size / 1000:.0f} kB")
     return 0
+
+
+def _say(picture: Path) -> None:
+    print(f"{picture.relative_to(PROJECT)}: {picture.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ OVERVIEW = {
     "oldest_waiting_s": 1234,
     "as_of": "2026-11-30T11:58:00Z",
 }
-OPERATIONS = {
+OPERATIONS: Mapping[str, Any] = {
     "operations": [
         {"name": name, "description": f"What {name} does.", "input_schema": {}, "max_attempts": 3, "timeout_s": 60}
         for name in ("cube_sum", "square_sum")

@@ -1,9 +1,13 @@
-"""The page for people in a browser, over an API that answers as a test tells it to: for states that are rare."""
+"""
+The page for people in a browser, without a server: over an API that answers as a test tells it to, for states that are
+rare, or over the real one with the fakes behind it.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -64,21 +68,52 @@ class StandIn:
 
 @contextmanager
 def stand_in(browser: Browser, files: Api, *, me: Mapping[str, Any] = ADMIN, **options: Any) -> Iterator[StandIn]:
-    """A window of its own, with somebody signed in; the page and its files are those of ``files``."""
-    context = browser.new_context(**({"viewport": WINDOW} | options))
+    """A window of its own, with somebody signed in; of the real API are only the page and its files."""
+    with _window(browser, options) as told:
+        told.answers |= {"POST /dashboard/session/refresh": SESSION, "GET /me": dict(me)}
+        told.page.context.route("**/*", lambda route: _answer(route, told, files))
+        yield told
+
+
+@contextmanager
+def over_api(browser: Browser, api: Api, token: str, **options: Any) -> Iterator[StandIn]:
+    """
+    A window of its own, with whoever has this access token; ``api`` answers all that it asks but for the session.
+
+    Its clock begins a minute after that of the API, which stands still.
+    """
+    with _window(browser, options) as told:
+        told.page.clock.install(time=api.world.clock.now() + timedelta(minutes=1))
+        told.answers["POST /dashboard/session/refresh"] = SESSION | {"access_token": token}
+        told.page.context.route("**/*", lambda route: _answer(route, told, api, lets_through=True))
+        yield told
+
+
+@contextmanager
+def _window(browser: Browser, options: Mapping[str, Any]) -> Iterator[StandIn]:
+    context = browser.new_context(**({"viewport": WINDOW} | dict(options)))
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    session = {"POST /dashboard/session/refresh": SESSION, "GET /me": dict(me)}
-    told = StandIn(page=page, answers=session, complaints=complaints_of(page, HOST))
-    context.route("**/*", lambda route: _answer(route, told, files))
-    yield told
+    yield StandIn(page=page, complaints=complaints_of(page, HOST))
     context.close()
 
 
-def _answer(route: Route, told: StandIn, files: Api) -> None:
+def _answer(route: Route, told: StandIn, api: Api, *, lets_through: bool = False) -> None:
     address = urlsplit(route.request.url)
-    if address.path.startswith("/dashboard") and route.request.method == "GET":
-        given = files.get(address.path)
+    is_file = address.path.startswith("/dashboard") and route.request.method == "GET"
+    is_told = f"{route.request.method} {unquote(address.path)}" in told.answers
+    if is_file or (lets_through and not is_told):
+        given = api.send(
+            route.request.method,
+            address.path,
+            route.request.post_data,
+            headers={
+                name: value
+                for name, value in route.request.headers.items()
+                if name in {"authorization", "content-type"}
+            },
+            query=address.query,
+        )
         route.fulfill(status=given.status, headers=dict(given.headers), body=given.text)
         return
     sent = route.request.post_data

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from tests.contract.conformance import AWS, Fact, Queue, Subject, arn_of, ask, refused
+from tests.contract.conformance import AWS, Fact, Queue, Subject, arn_of, ask, eventually, refused
 
 ASKED = ("moto", "ministack", AWS)
 """DynamoDB Local has no queues."""
@@ -60,6 +60,21 @@ def an_outdated_receipt_handle_is_no_error(queue: Queue) -> None:
     queue.delete(again)
 
 
+def a_queue_tells_about_how_many_messages_it_has(queue: Queue) -> None:
+    queue.send()
+    queue.send()
+    queue.send(DelaySeconds=900)
+    queue.receive(VisibilityTimeout=600)
+    names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+
+    def told() -> list[str]:
+        answer = queue.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=names)
+        return [answer["Attributes"][name] for name in names]
+
+    one_of_each = ["1", "1", "1"]
+    assert eventually(told, lambda found: found == one_of_each) == one_of_each
+
+
 def a_standard_queue_takes_a_message_group(queue: Queue) -> None:
     queue.send(MessageGroupId="owner")
     assert queue.receive()["Attributes"]["MessageGroupId"] == "owner"
@@ -97,6 +112,7 @@ FACTS: list[Fact[Queue]] = [
     Fact(a_delayed_message_comes_late),
     Fact(a_delay_over_900_s_is_refused, not_on={"ministack": "takes it"}),
     Fact(an_outdated_receipt_handle_is_no_error, not_on={"ministack": "refuses it"}),
+    Fact(a_queue_tells_about_how_many_messages_it_has),
     Fact(a_standard_queue_takes_a_message_group),
     Fact(a_batch_of_deletes_succeeds_in_part),
     Fact(a_message_has_at_most_1_mib),

@@ -62,6 +62,12 @@ def one_update_sees_the_item_before_it(table: Table) -> None:
     }
 
 
+def adding_begins_at_nothing(table: Table) -> None:
+    for _ in range(2):
+        table.update("SET batch_id = :me ADD jobs :two, b7 :two", {":two": {"N": "2"}, ":me": {"S": "me"}})
+    assert table.item() == KEY | {"jobs": {"N": "4"}, "b7": {"N": "4"}, "batch_id": {"S": "me"}}
+
+
 def overlapping_paths_are_refused(table: Table) -> None:
     table.put(events={"L": [{"S": "x"}]})
     with refused("overlap"):
@@ -153,6 +159,7 @@ FACTS: list[Fact[Table]] = [
     Fact(exactly_the_limit_passes, by_chance_on={"moto": "conditional writes are not atomic, more can pass"}),
     Fact(a_refused_update_shows_the_item),
     Fact(one_update_sees_the_item_before_it),
+    Fact(adding_begins_at_nothing),
     Fact(overlapping_paths_are_refused, not_on={"moto": "takes them", "ministack": "takes them"}),
     Fact(
         arithmetic_in_a_condition_is_refused,

@@ -1,14 +1,19 @@
 """People at the page of the deployed stack, in Chromium: a user who computes, and an administrator who helps."""
 
+import json
 import re
+import time
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.chromium import chromium
+from tests.browser.history import bury
 from tests.browser.person import Person, person
-from tests.e2e.conftest import call
+from tests.e2e.conftest import call, program
 from tests.e2e.test_docs_page import browser_or_skip
 
 expect.set_options(timeout=60_000)
@@ -121,3 +126,132 @@ def test_an_api_key_is_shown_once_and_works_until_it_is_deleted(ada: Person, api
     ada.press("Delete the key nightly import")
     ada.confirm("Delete the key")
     expect(ada.page.get_by_text("No API keys")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def root(browser: Browser, api: str, aws_endpoint: str) -> Iterator[Person]:
+    """An administrator, signed in; as `ada` otherwise."""
+    with person(browser, api, "root") as somebody:
+        somebody.sign_up()
+        program("deployment.admin", AWS_ENDPOINT_URL=aws_endpoint, USERNAME=somebody.username).check_returncode()
+        somebody.page.reload()
+        yield somebody
+        assert somebody.complaints == []
+
+
+def test_an_administrator_pauses_an_operation_and_redrives_the_job_that_died_meanwhile(
+    ada: Person, root: Person, aws_endpoint: str
+) -> None:
+    root.open("#/admin/pauses")
+    root.press("Pause cube_sum")
+    root.page.locator("dialog[open]").get_by_label("Reason").fill("its results are late")
+    root.confirm("Pause")
+    expect(root.page.get_by_role("row", name=re.compile("cube_sum"))).to_contain_text("PAUSED")
+    job_id = ada.submit("cube_sum", "1, 2, 3")
+    expect(ada.page.get_by_text("its results are late")).to_be_visible()
+    bury(aws_endpoint, job_id)
+    ada.sees_status("FAILED")
+    expect(ada.page.get_by_text("DEAD_LETTERED").first).to_be_visible()
+
+    root.open("#/admin/dead")
+    row = root.page.get_by_role("row", name=re.compile(job_id[-12:]))
+    expect(row).to_contain_text("DEAD_LETTERED")
+    expect(row).to_contain_text(ada.username)
+    root.press(f"Retry job {job_id}")
+    ada.sees_status("PENDING")
+    root.open("#/admin/pauses")
+    root.press("Resume cube_sum")
+    root.confirm("Resume")
+    expect(root.page.get_by_role("row", name=re.compile("cube_sum"))).to_contain_text("RUNNING")
+    ada.sees_status("SUCCESS")
+    expect(ada.page.get_by_role("group", name="Result")).to_have_text("36")
+    root.open("#/account")
+    for action in ("Operation paused", "Operation resumed"):
+        expect(root.page.get_by_role("cell", name=re.compile(action)).first).to_be_visible()
+
+
+def test_an_administrator_sees_how_jobs_go_and_users_see_nothing_of_that(ada: Person, root: Person) -> None:
+    ada.submit("square_sum", "1, 2")
+    ada.sees_status("SUCCESS")
+    expect(ada.page.get_by_role("link", name="Admin")).to_have_count(0)
+    ada.open("#/admin")
+    expect(ada.page.get_by_role("heading", level=1)).to_be_visible()
+    expect(ada.page.get_by_text(re.compile("administrators"))).to_be_visible()
+    root.open("#/admin")
+    expect(root.page.get_by_role("row", name=re.compile("square_sum"))).to_be_visible()
+    for name in ("Hour", "Day", "Week"):
+        root.press(name)
+        expect(root.page.get_by_role("button", name=name, pressed=True)).to_be_visible()
+        expect(root.page.locator("svg").first).to_be_visible()
+
+
+HOSTILE = "</script><script>window.hurt = 1</script><img src=x onerror='window.hurt = 1'>\"'`${1}{{1}}\u202e\x00"
+EVERYWHERE = {"nothing": "javascript:alert(1)", HOSTILE[:60]: HOSTILE}
+
+
+def test_a_hostile_job_with_a_megabyte_of_result_stays_safe_and_usable(ada: Person) -> None:
+    """No job of this stack can be like that, so the API's answers are made so on their way to the browser."""
+    job_id = ada.submit("square_sum", "1", Tags="real")
+    ada.sees_status("SUCCESS")
+    huge = [HOSTILE * 100] * 100
+    assert len(json.dumps(huge)) > 1_000_000
+
+    def spoil(route: Route) -> None:
+        answer = route.fetch()
+        job = answer.json()
+        hostile = {"tags": [HOSTILE], "metadata": EVERYWHERE, "data": EVERYWHERE, "result": huge, "operation": HOSTILE}
+        if "jobs" in job:
+            job["jobs"] = [{**each, **hostile} for each in job["jobs"]]
+        elif "events" in job:
+            job["events"] = [{**each, "worker": HOSTILE, "reason": HOSTILE} for each in job["events"]]
+        elif "explanation" in job:
+            job["explanation"] = HOSTILE
+        else:
+            job |= hostile | {
+                "error": {"code": HOSTILE, "detail": HOSTILE},
+                "callback_url": "javascript:window.hurt = 1",
+            }
+        route.fulfill(response=answer, json=job)
+
+    ada.page.route("**/jobs*", spoil)
+    ada.page.route(f"**/jobs/{job_id}*", spoil)
+    ada.page.route(f"**/jobs/{job_id}/*", spoil)
+    for place in ("#/jobs", f"#/jobs/{job_id}"):
+        ada.open(place)
+        ada.page.reload()
+        expect(ada.page.get_by_text("onerror='window.hurt = 1'").first).to_be_visible()
+        begun = time.monotonic()
+        assert ada.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is wider than the window"
+        assert ada.page.evaluate("window.hurt") is None
+        assert ada.page.evaluate("document.querySelectorAll('main script, main img, main [onerror]').length") == 0
+        assert not ada.page.evaluate("[...document.links].some((each) => each.protocol === 'javascript:')")
+        assert time.monotonic() - begun < 30, "it does not answer any more"
+    ada.page.unroute_all()
+
+
+USER_PAGES = (
+    "#/jobs",
+    "#/jobs/new",
+    "#/schedules",
+    "#/schedules/new",
+    "#/webhooks",
+    "#/keys",
+    "#/account",
+    "#/nowhere",
+)
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation_on_the_pages_of_a_user(ada: Person, scheme: Literal["light", "dark"]) -> None:
+    job_id = ada.submit("square_sum", "1, 2")
+    ada.sees_status("SUCCESS")
+    ada.page.emulate_media(color_scheme=scheme)
+    found = {}
+    for place in (*USER_PAGES, f"#/jobs/{job_id}"):
+        ada.open(place)
+        violations = Axe().run(ada.page).response["violations"]
+        found[place] = [
+            (each["id"], [node["html"] for node in each["nodes"]]) for each in violations if each["impact"] in SERIOUS
+        ]
+    assert {place: wrong for place, wrong in found.items() if wrong} == {}
