@@ -146,18 +146,22 @@ def test_the_page_has_a_session_by_a_cookie_from_its_sign_in_to_its_end(api: str
     assert (status, refusal["code"], line.split("; ")[0]) == (401, "NOT_AUTHENTICATED", "__Host-session=")
 
 
-@pytest.fixture
-def admin(api: str, aws_endpoint: str) -> str:
+def admin_named(api: str, aws_endpoint: str, username: str) -> str:
     """The token of an administrator, whom somebody with the deployment's credentials made one."""
-    token = logged_in(api, "root")
+    token = logged_in(api, username)
     client("dynamodb", aws_endpoint).update_item(
         TableName=local_stage(aws_endpoint).stack().outputs()["UsersTableName"],
-        Key={"username_key": {"S": "root"}},
+        Key={"username_key": {"S": username}},
         UpdateExpression="SET #role = :admin",
         ExpressionAttributeNames={"#role": "role"},
         ExpressionAttributeValues={":admin": {"S": "admin"}},
     )
     return token
+
+
+@pytest.fixture
+def admin(api: str, aws_endpoint: str) -> str:
+    return admin_named(api, aws_endpoint, "root")
 
 
 @pytest.mark.asvs("7.4.5", "8.2.1")
@@ -182,3 +186,37 @@ def test_who_deletes_the_account_is_nobody_at_once(api: str) -> None:
     assert [call(api, "GET", "/me", token=each)[0] for each in (tokens[0], tokens[1]["access_token"])] == [401, 401]
     assert refresh(api, tokens[1]["refresh_token"])[0] == 401
     assert call(api, "POST", "/login", body={"username": "fred", "password": PASSWORD})[0] == 401
+
+
+def test_an_administrator_finds_and_changes_the_jobs_of_others(api: str, aws_endpoint: str) -> None:
+    """Each under the role of the API alone: its indexes, its rows, the names of owners, events and messages."""
+    token = logged_in(api, "ivan")
+    root = admin_named(api, aws_endpoint, "root-of-jobs")
+    failing = JOB | {"data": [1e200]}
+    failed, other = (call(api, "POST", "/jobs", body=failing, token=token)[1]["job_id"] for _ in range(2))
+    waiting = call(api, "POST", "/jobs", body=JOB | {"delay_s": 3600}, token=token)[1]["job_id"]
+    for job_id in (failed, other):
+        assert finished(api, f"/jobs/{job_id}", token)["status"] == "FAILED"
+
+    listed = call(api, "GET", "/admin/jobs?error_code=OPERATION_FAILED", token=root)[1]["jobs"]
+    found = {job["job_id"]: job for job in listed if job["username"] == "ivan"}
+    assert found.keys() == {failed, other}
+    open_jobs = call(api, "GET", "/admin/jobs?status=PENDING&limit=100", token=root)[1]["jobs"]
+    assert waiting in {job["job_id"] for job in open_jobs}
+    path = f"/admin/jobs/{found[failed]['owner_id']}"
+    assert call(api, "GET", f"{path}/{failed}", token=root)[1]["explanation"].startswith("The job failed at")
+    assert call(api, "POST", f"{path}/{failed}/retry", token=root)[0] == 202
+    assert finished(api, f"/jobs/{failed}", token)["status"] == "FAILED", "it was run again"
+    assert [event["transition"] for event in call(api, "GET", f"/jobs/{failed}/events", token=token)[1]["events"]][
+        -3:
+    ] == ["RETRY_BY_HAND", "CLAIM", "FAIL"]
+
+    bulk = {"filter": {"username": "ivan"}, "preview": False}
+    retried = call(api, "POST", "/admin/bulk", body=bulk | {"action": "retry"}, token=root)[1]
+    assert retried == {"matched": 2, "changed": 2, "next_cursor": None}
+    cancelled = call(api, "POST", "/admin/bulk", body=bulk | {"action": "cancel"}, token=root)[1]
+    assert cancelled["changed"] >= 1
+    assert call(api, "GET", f"/jobs/{waiting}/status", token=token)[1]["status"] == "CANCELLED"
+    told = ["JOB_LOOKED_AT", "JOB_RETRIED", "JOBS_RETRIED", "JOBS_CANCELLED"]
+    assert actions(api, token)[-4:] == told
+    assert actions(api, root)[-6:] == ["JOBS_LISTED", "JOBS_LISTED", *told]
