@@ -14,6 +14,13 @@ import pytest
 from deployment.emulated import clients
 from deployment.rollout import API_STAGE
 from tests.browser.visit import BrowserMissing, glance, visit
+from tests.e2e.conftest import Runner
+
+
+@pytest.fixture(scope="module")
+def runner(runner_of_its_own: Runner) -> Runner:
+    """The page registers whom its example names, and so does the README's walk-through."""
+    return runner_of_its_own
 
 
 def rows(picture: Path) -> set[bytes]:
