@@ -23,6 +23,8 @@ export EXAMPLES
 export SEED
 # Compiled once for all the processes of a check, and never beside the source, which is what is packed and copied.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/pycache
+# Which some machines set so that none is beside the source.
+unexport PYTHONDONTWRITEBYTECODE
 
 # All is pinned with hashes, which both check. Bytecode is left to what runs: for all of it together it takes longest.
 # uv takes a tenth of pip's time. Of pip's configuration it reads nothing, so it is told of another registry.

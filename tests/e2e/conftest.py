@@ -91,9 +91,21 @@ def project_with(folder: Path, operations: Mapping[str, str]) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runner() -> Iterator[Runner]:
-    """The product, deployed to an emulator of its own that enforces the functions' policies, and ready."""
+    """
+    The product, deployed to an emulator that enforces the functions' policies, and ready.
+
+    The suites of a process share it, each with users that no other has. One that needs it unused, or in which others
+    would notice what it does, has a fixture of this name for itself: see `runner_of_its_own`.
+    """
+    with running() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def runner_of_its_own() -> Iterator[Runner]:
+    """As `runner`, for one suite alone."""
     with running() as runner:
         yield runner
 

@@ -41,21 +41,21 @@ def actions(api: str, token: str) -> list[str]:
 
 @pytest.mark.asvs("7.4.1")
 def test_a_session_is_continued_by_refresh_tokens_and_ends_when_one_is_used_again(api: str) -> None:
-    logged_in(api, "ada")
-    tokens = log_in(api, "ada")
-    assert call(api, "GET", "/me", token=tokens["access_token"])[1]["username"] == "ada"
+    logged_in(api, "alma")
+    tokens = log_in(api, "alma")
+    assert call(api, "GET", "/me", token=tokens["access_token"])[1]["username"] == "alma"
     second = refresh(api, tokens["refresh_token"])[1]
     third = refresh(api, second["refresh_token"])[1]
     assert call(api, "GET", "/me", token=third["access_token"])[0] == 200
     assert refresh(api, tokens["refresh_token"])[0] == 401
     assert refresh(api, third["refresh_token"])[0] == 401, "who has stolen one has nothing of it"
     assert call(api, "GET", "/me", token=third["access_token"])[0] == 401
-    assert actions(api, log_in(api, "ada")["access_token"])[-2:] == ["REFRESH_TOKEN_REUSED", "SIGNED_IN"]
+    assert actions(api, log_in(api, "alma")["access_token"])[-2:] == ["REFRESH_TOKEN_REUSED", "SIGNED_IN"]
 
 
 @pytest.mark.asvs("7.4.3", "6.2.2", "6.2.3")
 def test_another_password_ends_the_other_sessions_and_the_old_one_is_worth_nothing(api: str) -> None:
-    token, other = logged_in(api, "bob"), log_in(api, "bob")["access_token"]
+    token, other = logged_in(api, "ben"), log_in(api, "ben")["access_token"]
     listed = call(api, "GET", "/me/sessions", token=token)[1]["sessions"]
     assert sorted(each["is_current"] for each in listed) == [False, True]
     wrong = {"current_password": "not it", "new_password": ANOTHER}
@@ -63,8 +63,8 @@ def test_another_password_ends_the_other_sessions_and_the_old_one_is_worth_nothi
     assert call(api, "PUT", "/me/password", body=wrong | {"current_password": PASSWORD}, token=token) == (204, None)
     assert call(api, "GET", "/me", token=token)[0] == 200
     assert call(api, "GET", "/me", token=other)[0] == 401
-    assert call(api, "POST", "/login", body={"username": "bob", "password": PASSWORD})[0] == 401
-    last = log_in(api, "bob", ANOTHER)["access_token"]
+    assert call(api, "POST", "/login", body={"username": "ben", "password": PASSWORD})[0] == 401
+    last = log_in(api, "ben", ANOTHER)["access_token"]
     happened = ["PASSWORD_CHANGE_FAILED", "PASSWORD_CHANGED", "SIGN_IN_FAILED", "SIGNED_IN"]
     assert actions(api, last) == ["REGISTERED", "SIGNED_IN", "SIGNED_IN", *happened]
 
@@ -161,21 +161,21 @@ def admin_named(api: str, aws_endpoint: str, username: str) -> str:
 
 @pytest.fixture
 def admin(api: str, aws_endpoint: str) -> str:
-    return admin_named(api, aws_endpoint, "root")
+    return admin_named(api, aws_endpoint, "chief")
 
 
 @pytest.mark.asvs("7.4.5", "8.2.1")
 def test_an_administrator_disables_an_account_and_gives_it_back(api: str, admin: str) -> None:
-    token = logged_in(api, "eve")
-    assert call(api, "GET", "/users/root", token=token)[0] == 403
-    assert call(api, "PATCH", "/users/eve", body={"role": "admin"}, token=token)[0] == 403
-    assert call(api, "GET", "/users/eve", token=admin)[1]["role"] == "user"
-    assert call(api, "PATCH", "/users/eve", body={"is_disabled": True}, token=admin)[1]["is_disabled"] is True
+    token = logged_in(api, "edna")
+    assert call(api, "GET", "/users/chief", token=token)[0] == 403
+    assert call(api, "PATCH", "/users/edna", body={"role": "admin"}, token=token)[0] == 403
+    assert call(api, "GET", "/users/edna", token=admin)[1]["role"] == "user"
+    assert call(api, "PATCH", "/users/edna", body={"is_disabled": True}, token=admin)[1]["is_disabled"] is True
     assert call(api, "GET", "/me", token=token)[0] == 401
-    assert call(api, "POST", "/login", body={"username": "eve", "password": PASSWORD})[0] == 401
-    assert call(api, "PATCH", "/users/eve", body={"is_disabled": False}, token=admin)[0] == 200
+    assert call(api, "POST", "/login", body={"username": "edna", "password": PASSWORD})[0] == 401
+    assert call(api, "PATCH", "/users/edna", body={"is_disabled": False}, token=admin)[0] == 200
     happened = ["USER_LOOKED_AT", "ACCOUNT_DISABLED", "SIGN_IN_FAILED", "ACCOUNT_ENABLED", "SIGNED_IN"]
-    assert actions(api, log_in(api, "eve")["access_token"]) == ["REGISTERED", "SIGNED_IN", *happened]
+    assert actions(api, log_in(api, "edna")["access_token"]) == ["REGISTERED", "SIGNED_IN", *happened]
     assert actions(api, admin)[-3:] == ["USER_LOOKED_AT", "USER_CHANGED", "USER_CHANGED"]
 
 

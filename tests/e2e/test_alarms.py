@@ -25,7 +25,7 @@ from deployment.packaging import TEMPLATE_NAME
 from deployment.template import functions as functions_of
 from deployment.template import without_functions
 from tests.aws import PROJECT
-from tests.e2e.conftest import LOCAL_STACK, call, local_stage, logged_in
+from tests.e2e.conftest import LOCAL_STACK, Runner, call, local_stage, logged_in
 from tests.e2e.listener import listening
 
 RUNBOOK = "docs/operations.md"
@@ -53,6 +53,12 @@ METRICS = {
 
 OWN_METRICS = {*MEASURED, "LoggedErrors"}
 """Those that the functions measure, and what the filters of their logs count."""
+
+
+@pytest.fixture(scope="module")
+def runner(runner_of_its_own: Runner) -> Runner:
+    """Its alarms are rung, and its stream is read from the first change on."""
+    return runner_of_its_own
 
 
 @pytest.fixture(scope="module")

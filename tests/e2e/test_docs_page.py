@@ -15,6 +15,13 @@ from deployment.emulated import clients
 from deployment.rollout import API_STAGE
 from tests.browser.chromium import BrowserMissing
 from tests.browser.visit import glance, visit
+from tests.e2e.conftest import Runner
+
+
+@pytest.fixture(scope="module")
+def runner(runner_of_its_own: Runner) -> Runner:
+    """The page registers whom its example names, and so does the README's walk-through."""
+    return runner_of_its_own
 
 
 def rows(picture: Path) -> set[bytes]:

@@ -15,7 +15,7 @@ from standardwebhooks import WebhookVerificationError
 from chalicelib.adapters.webhook_sender import ATTEMPT_TIMEOUT
 from chalicelib.domain.webhooks import SLOTS
 from tests.aws import PROJECT, client
-from tests.e2e.conftest import call, finished, local_stage, logged_in
+from tests.e2e.conftest import Runner, call, finished, local_stage, logged_in
 from tests.e2e.receiver import Receiver, Told, listening
 
 AT_ONCE = 20
@@ -25,6 +25,12 @@ SUCCESSFUL = ["job.submitted", "job.started", "job.succeeded"]
 HOUR = timedelta(hours=1)
 RULE = re.compile(r"<!-- events: a test makes this rule.*?-->\n```json\n(.*?)^```", re.DOTALL | re.MULTILINE)
 """A rule that the page gives, to be filled in with the stage's own stack."""
+
+
+@pytest.fixture(scope="module")
+def runner(runner_of_its_own: Runner) -> Runner:
+    """Its rules hear of all that happens, and its webhooks are tried again for a day."""
+    return runner_of_its_own
 
 
 @pytest.fixture

@@ -6,6 +6,12 @@ from tests.aws import client
 from tests.e2e.conftest import Runner, call, local_stage
 
 
+@pytest.fixture(scope="module")
+def runner(runner_of_its_own: Runner) -> Runner:
+    """Nobody else registers in it."""
+    return runner_of_its_own
+
+
 @pytest.mark.asvs("6.3.2", "13.2.3")
 def test_nobody_has_an_account_before_anybody_registers(runner: Runner) -> None:
     outputs = local_stage(runner.aws_endpoint).stack().outputs()

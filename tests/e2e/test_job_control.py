@@ -17,7 +17,7 @@ SWEEP_PATIENCE_S = 75
 
 @pytest.fixture(scope="module")
 def token(api: str) -> str:
-    return logged_in(api, "ada")
+    return logged_in(api, "jane")
 
 
 def submitted(api: str, token: str, **options: Any) -> str:

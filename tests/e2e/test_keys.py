@@ -147,10 +147,10 @@ def test_more_keys_than_a_ring_holds_are_refused_with_when_there_is_room(emulato
 def test_the_running_product_is_rotated_under_its_users(api: str, aws_endpoint: str) -> None:
     """Its ring was made by the same code, and its function may read it with its own permissions and no more."""
     ssm = client("ssm", aws_endpoint)
-    token = logged_in(api, "ada")
+    token = logged_in(api, "kate")
     (first,) = ring(ssm).keys
     rotated = keys(AWS_ENDPOINT_URL=aws_endpoint)
     assert rotated.returncode == 0, rotated.stderr
     assert {key.kid for key in ring(ssm).keys} > {first.kid}
     assert call(api, "GET", "/jobs", token=token)[0] == 200
-    assert call(api, "GET", "/jobs", token=logged_in(api, "bob"))[0] == 200
+    assert call(api, "GET", "/jobs", token=logged_in(api, "ken"))[0] == 200

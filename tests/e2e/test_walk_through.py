@@ -92,10 +92,10 @@ def test_the_location_of_a_job_is_where_it_is_read(api: str) -> None:
 
 @pytest.mark.asvs("8.2.2")
 def test_another_users_job_is_not_found(api: str) -> None:
-    ada, bob = logged_in(api, "ada"), logged_in(api, "bob")
-    _, job = call(api, "POST", "/jobs", body={"data": [2], "operation": "square_sum"}, token=ada)
-    foreign_status, foreign = call(api, "GET", f"/jobs/{job['job_id']}", token=bob)
-    absent_status, absent = call(api, "GET", "/jobs/01900000-0000-7000-8000-000000000000", token=bob)
+    wanda, walt = logged_in(api, "wanda"), logged_in(api, "walt")
+    _, job = call(api, "POST", "/jobs", body={"data": [2], "operation": "square_sum"}, token=wanda)
+    foreign_status, foreign = call(api, "GET", f"/jobs/{job['job_id']}", token=walt)
+    absent_status, absent = call(api, "GET", "/jobs/01900000-0000-7000-8000-000000000000", token=walt)
     assert foreign_status == absent_status == 404
     assert foreign.pop("request_id") != absent.pop("request_id")
     assert foreign == absent

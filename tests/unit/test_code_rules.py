@@ -3,6 +3,8 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +14,16 @@ FILES = [PROJECT / "app.py", *sorted((PROJECT / "chalicelib").rglob("*.py"))]
 LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
+@cache
+def walked(file: Path) -> list[ast.AST]:
+    """All nodes of a file, which is parsed once for all rules."""
+    return list(ast.walk(ast.parse(file.read_text())))
+
+
 def nodes(kind: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
     """Every such node of the deployed code, with where it is."""
     for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in walked(file):
             if isinstance(node, kind):
                 yield f"{file.relative_to(PROJECT)}:{getattr(node, 'lineno', 0)}", node
 
