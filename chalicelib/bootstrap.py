@@ -16,6 +16,7 @@ from chalicelib.adapters.dynamodb.everybodys_jobs import DynamoDBEverybodysJobs
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
+from chalicelib.adapters.dynamodb.pauses import DynamoDBPauseRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.schedules import DynamoDBScheduleRepository
 from chalicelib.adapters.dynamodb.statistics import DynamoDBCountStore
@@ -69,8 +70,11 @@ from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
 from chalicelib.services.job_administration import JobAdministration
 from chalicelib.services.jobs import JobService
+from chalicelib.services.known_pauses import KnownPauses
+from chalicelib.services.pausing import PauseService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
+from chalicelib.services.resuming import WaitingJobs
 from chalicelib.services.schedules import ScheduleService
 from chalicelib.services.sessions import SessionService
 from chalicelib.services.statistics import StatisticsService
@@ -93,6 +97,7 @@ class Services:
     job_administration: JobAdministration
     bulk_actions: BulkActions
     statistics: StatisticsService
+    pauses: PauseService
     submissions: SubmissionService
     jobs: JobService
     schedules: ScheduleService
@@ -140,6 +145,17 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
     limits = settings.job_limits
     acceptance = Acceptance(operations=catalogue, limits=limits, webhooks_to_anywhere=settings.webhooks_to_anywhere)
     dead_letters = DeadLetters(jobs=jobs, queue=queue, clock=clock, ids=ids, limits=limits, worker=worker)
+    backoff = Backoff(randomness=randomness, pause=pause)
+    audit = DynamoDBAuditTrail(
+        lambda: clients.dynamodb,
+        table=settings.audit_table,
+        retention=timedelta(days=settings.audit_retention_days),
+    )
+    pauses = DynamoDBPauseRepository(
+        lambda: clients.dynamodb, table=settings.pauses_table, audit=audit, backoff=backoff
+    )
+    # Where an update has not brought the setting yet, nothing is paused.
+    known_pauses = KnownPauses(pauses.all if settings.pauses_table else tuple, clock=clock)
     execution = Execution(
         jobs=jobs,
         queue=queue,
@@ -150,13 +166,8 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         ids=ids,
         randomness=randomness,
         limits=limits,
+        pauses=known_pauses,
         worker=worker,
-    )
-    backoff = Backoff(randomness=randomness, pause=pause)
-    audit = DynamoDBAuditTrail(
-        lambda: clients.dynamodb,
-        table=settings.audit_table,
-        retention=timedelta(days=settings.audit_retention_days),
     )
     credentials = DynamoDBCredentialRepository(
         lambda: clients.dynamodb, table=settings.credentials_table, audit=audit, backoff=backoff
@@ -241,6 +252,15 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         job_administration=job_administration.one_by_one,
         bulk_actions=job_administration.in_bulk,
         statistics=StatisticsService(counts=counts, jobs=jobs, queue=queue, clock=clock),
+        pauses=PauseService(
+            pauses=pauses,
+            known=known_pauses,
+            users=users,
+            operations=catalogue,
+            waiting=WaitingJobs(jobs=jobs, queue=queue, clock=clock),
+            auditing=Auditing(clock=clock, ids=ids),
+            clock=clock,
+        ),
         erasures=ErasureConsumer(
             erasure=ErasureService(
                 users=users,
@@ -251,6 +271,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
                     DynamoDBJobEraser(lambda: clients.dynamodb, table=settings.jobs_table, backoff=backoff),
                     webhooks,
                     deliveries,
+                    *([pauses] if settings.pauses_table else []),
                 ],
                 queue=erasures,
             ),

@@ -114,6 +114,7 @@ class Settings:
     deliveries_table: str = ""
     schedules_table: str = ""
     statistics_table: str = ""
+    pauses_table: str = ""
     deliveries_queue_url: str = ""
     intake_queue_url: str = ""
     intake_refused_queue_url: str = ""

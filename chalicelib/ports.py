@@ -120,6 +120,14 @@ class JobRepository(Protocol):
         """Return the job as last written, or ``None``."""
         ...
 
+    def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+        """
+        Return those of at most 100 jobs that are there, in any order.
+
+        One that cannot be read is left out, and so is one that the store does not get round to.
+        """
+        ...
+
     def claim(self, key: JobKey, claim: Claim) -> Job:
         """
         Begin the next attempt, if `Job.is_claimable`, without reading the row first: *claim*.

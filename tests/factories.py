@@ -15,6 +15,7 @@ from chalicelib.domain.audit import AuditAction, AuditEvent, EventId
 from chalicelib.domain.cloud_events import JOB_EVENTS, CloudEvent, EventType
 from chalicelib.domain.credentials import KEY_SCOPES, ApiKey, CredentialId, Session, digest
 from chalicelib.domain.jobs import Act, Claim, Job, JobEvent, JobId, JobKey, JobLimits, JobStatus, Transition
+from chalicelib.domain.pauses import JobPause, JobsOfOperation, JobsOfUser, SomeJobs
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.schedules import Schedule, ScheduleId, ScheduleKey, Timing
 from chalicelib.domain.signing_keys import KeyRing
@@ -40,8 +41,11 @@ from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
 from chalicelib.services.intake import Intake
 from chalicelib.services.jobs import JobService
+from chalicelib.services.known_pauses import KnownPauses
+from chalicelib.services.pausing import PauseService
 from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
+from chalicelib.services.resuming import WaitingJobs
 from chalicelib.services.schedules import ScheduleService
 from chalicelib.services.statistics import StatisticsService
 from chalicelib.services.submission import SubmissionService
@@ -74,6 +78,7 @@ from tests.fakes import (
     ReversedPasswords,
 )
 from tests.intake_fakes import InMemoryIntakeQueue, InMemoryRefusedMessages
+from tests.pause_fakes import InMemoryPauseRepository
 from tests.schedule_fakes import InMemoryScheduleRepository
 from tests.statistics_fakes import InMemoryCountStore, InMemoryQueueGauge
 from tests.webhook_fakes import InMemoryWebhookRepository
@@ -84,6 +89,10 @@ KEY = JobKey(owner_id=OWNER, job_id=JobId("01900000-0000-7000-8000-000000000001"
 TIMEOUT = timedelta(seconds=60)
 LEASE_MARGIN = timedelta(seconds=15)
 LEASE = TIMEOUT + LEASE_MARGIN
+
+
+SQUARE_SUMS = JobsOfOperation(operation="square_sum")
+ADAS_JOBS = JobsOfUser(owner_id=OWNER, username="ada")
 
 
 def make_user(**overrides: Any) -> User:
@@ -133,8 +142,21 @@ def make_act(token: str, *, at: datetime = NOON) -> Act:
     return Act(token=token, at=at, worker="consumer")
 
 
-def make_claim(token: str, *, at: datetime = NOON, time_left: timedelta = timedelta(minutes=10)) -> Claim:
-    return Claim(act=make_act(token, at=at), time_left=time_left, lease_margin=LEASE_MARGIN)
+def make_claim(
+    token: str,
+    *,
+    at: datetime = NOON,
+    time_left: timedelta = timedelta(minutes=10),
+    paused_operations: frozenset[str] = frozenset(),
+) -> Claim:
+    return Claim(
+        act=make_act(token, at=at), time_left=time_left, lease_margin=LEASE_MARGIN, paused_operations=paused_operations
+    )
+
+
+def make_pause(jobs: SomeJobs = SQUARE_SUMS, **overrides: Any) -> JobPause:
+    values: dict[str, Any] = {"jobs": jobs, "paused_at": NOON, "paused_by": "root-of-all"}
+    return JobPause(**values | overrides)
 
 
 def make_limits(**overrides: Any) -> JobLimits:
@@ -296,11 +318,13 @@ class World:
     credentials: InMemoryCredentialRepository = field(init=False)
     users: InMemoryUserRepository = field(init=False)
     everybodys_jobs: InMemoryEverybodysJobs = field(init=False)
+    pauses: InMemoryPauseRepository = field(init=False)
 
     def __post_init__(self) -> None:
         self.credentials = InMemoryCredentialRepository(self.audit)
         self.users = InMemoryUserRepository(self.credentials, self.audit)
         self.everybodys_jobs = InMemoryEverybodysJobs(self.jobs)
+        self.pauses = InMemoryPauseRepository(self.audit)
         self.pause = PassingTime(self.clock)
         self.receivers = Receivers(self.clock)
         self.submissions = InMemorySubmissions(self.jobs)
@@ -318,7 +342,23 @@ class World:
             ids=self.ids,
             randomness=self.chance,
             limits=self.limits,
+            pauses=self.known_pauses(),
             worker="consumer",
+        )
+
+    def known_pauses(self) -> KnownPauses:
+        """What a new container knows."""
+        return KnownPauses(self.pauses.all, clock=self.clock)
+
+    def pause_service(self) -> PauseService:
+        return PauseService(
+            pauses=self.pauses,
+            known=self.known_pauses(),
+            users=self.users,
+            operations=self.catalogue,
+            waiting=WaitingJobs(jobs=self.jobs, queue=self.queue, clock=self.clock),
+            auditing=Auditing(clock=self.clock, ids=self.ids),
+            clock=self.clock,
         )
 
     def dead_letters(self) -> DeadLetters:
@@ -330,7 +370,7 @@ class World:
         return ErasureService(
             users=self.users,
             credentials=self.credentials,
-            rows=[self.schedules, self.jobs, self.webhooks, self.deliveries],
+            rows=[self.schedules, self.jobs, self.webhooks, self.deliveries, self.pauses],
             queue=self.erasures,
         )
 
@@ -492,6 +532,7 @@ class World:
             job_administration=job_administration.one_by_one,
             bulk_actions=job_administration.in_bulk,
             statistics=self.statistics(),
+            pauses=self.pause_service(),
             submissions=SubmissionService(
                 jobs=self.jobs,
                 submissions=self.submissions,

@@ -255,6 +255,10 @@ class InMemoryJobRepository:
         _answer_unless(self.away)
         return self._jobs.get(key)
 
+    def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+        _answer_unless(self.away)
+        return [self._jobs[key] for key in keys if key in self._jobs]
+
     def page(self, owner_id: UserId, wanted: JobFilter, *, limit: int, after: JobId | None) -> JobPage:
         _answer_unless(self.away)
         with self._lock:

@@ -36,6 +36,7 @@ TABLES = (
     "Deliveries",
     "Schedules",
     "Statistics",
+    "Pauses",
 )
 RECORDS_AT_ONCE = 100
 """Of the jobs table's stream, as ``app.py`` has it."""

@@ -9,6 +9,7 @@ import msgspec
 from chalicelib.api.schemas import ErrorBody, EventLog, LoggedEvent
 from chalicelib.domain.explanations import explanation
 from chalicelib.domain.jobs import Job
+from chalicelib.domain.pauses import JobPause
 from chalicelib.fields import Attempt, Instant, JobIdText, Operation, Status, TagsGiven, UserIdText, described
 from chalicelib.services.job_administration import AdministeredJobs
 
@@ -70,14 +71,14 @@ class ExplainedJob(AdministeredJob, frozen=True):
     explanation: Annotated[str, described("", "Attempt 1 of 3 returned a result at 2026-11-24T12:00:01Z.")]
 
     @classmethod
-    def from_found(cls, found: AdministeredJobs, *, at: datetime) -> "ExplainedJob":
-        """Return what administrators see of the one job that was found."""
+    def from_found(cls, found: AdministeredJobs, *, at: datetime, pause: JobPause | None) -> "ExplainedJob":
+        """Return what administrators see of the one job that was found; ``pause`` is what it waits for."""
         (job,) = found.jobs
         seen = AdministeredJob.from_job(job, found.usernames[job.key.owner_id])
         return cls(
             **{name: getattr(seen, name) for name in seen.__struct_fields__},
             events=EventLog.from_job(job).events,
-            explanation=explanation(job, at=at),
+            explanation=explanation(job, at=at, pause=pause),
         )
 
 

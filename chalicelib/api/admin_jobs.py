@@ -76,7 +76,9 @@ def show_job(call: Call) -> Response:
     found = call.services.job_administration.look_at(
         call.caller, call.parameter("owner_id"), call.parameter("job_id"), address=call.address
     )
-    return json_response(ExplainedJob.from_found(found, at=call.services.clock.now()))
+    (job,) = found.jobs
+    pause = call.services.pauses.of(job)
+    return json_response(ExplainedJob.from_found(found, at=call.services.clock.now(), pause=pause))
 
 
 def cancel_job(call: Call) -> Response:

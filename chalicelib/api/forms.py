@@ -92,6 +92,23 @@ class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ) = None
 
 
+class PauseRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``POST /admin/operations/{operation}/pause`` and ``POST /admin/users/{username}/pause``."""
+
+    reason: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                min_length=1,
+                max_length=200,
+                description="Why; the owners of waiting jobs are told.",
+                examples=["the planet service is being repaired"],
+            ),
+        ]
+        | None
+    ) = None
+
+
 ItsJob = Annotated[
     msgspec.Raw, msgspec.Meta(extra_json_schema={"anyOf": [{"$ref": "#/components/schemas/JobRequest"}, {}]})
 ]

@@ -39,7 +39,7 @@ def get_job_events(call: Call) -> Response:
 def explain_job(call: Call) -> Response:
     """Return why a job is where it is."""
     job = _own_job(call)
-    sentence = explanation(job, at=call.services.clock.now())
+    sentence = explanation(job, at=call.services.clock.now(), pause=call.services.pauses.of(job))
     return json_response(Explanation(status=job.status, explanation=sentence))
 
 

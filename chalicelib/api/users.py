@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Conflict, NotFound
 
 def show_user(call: Call) -> Response:
     """Return the account of a name."""
-    user = call.services.administration.user(call.caller, _username(call), address=call.address)
+    user = call.services.administration.user(call.caller, username_in_path(call), address=call.address)
     return json_response(AdministeredAccount.from_user(user))
 
 
@@ -23,7 +23,7 @@ def change_user(call: Call) -> Response:
     wanted = json_body(call, UserChange)
     user = call.services.administration.change(
         call.caller,
-        _username(call),
+        username_in_path(call),
         role=wanted.role,
         is_disabled=wanted.is_disabled,
         address=call.address,
@@ -31,7 +31,7 @@ def change_user(call: Call) -> Response:
     return json_response(AdministeredAccount.from_user(user))
 
 
-def _username(call: Call) -> str:
+def username_in_path(call: Call) -> str:
     """Return the name that is meant: API Gateway gives a part of the path as it was sent, `@` as `%40` for instance."""
     return unquote(call.parameter("username"))
 

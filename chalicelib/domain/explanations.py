@@ -2,16 +2,18 @@
 
 from datetime import datetime
 
+from chalicelib.domain.delivery import RESEND_AFTER_MAX
 from chalicelib.domain.jobs import Job, JobStatus, Transition
+from chalicelib.domain.pauses import JobPause, JobsOfOperation
 
 
-def explanation(job: Job, *, at: datetime) -> str:
-    """Return one sentence on a job that has not expired, as of ``at``."""
+def explanation(job: Job, *, at: datetime, pause: JobPause | None = None) -> str:
+    """Return one sentence on a job that has not expired, as of ``at``; ``pause`` is what keeps it from beginning."""
     match job.status:
         case JobStatus.PENDING:
-            return _waiting(job, at)
+            return _waiting(job, at, pause)
         case JobStatus.IN_PROGRESS:
-            return _running(job, at)
+            return _running(job, at, pause)
         case JobStatus.SUCCESS:
             return f"Attempt {_number(job)} returned a result at {_time(job.finished_at)}; the job is {_kept(job)}."
         case JobStatus.FAILED:
@@ -19,7 +21,7 @@ def explanation(job: Job, *, at: datetime) -> str:
     return f"The job was cancelled at {_time(job.finished_at)}; {_again(job)}."
 
 
-def _waiting(job: Job, at: datetime) -> str:
+def _waiting(job: Job, at: datetime, pause: JobPause | None) -> str:
     last = job.events[-1]
     if last.transition is Transition.RETRY:
         why = f"Attempt {_number(job)} failed ({last.reason}), so the job waits for the next,"
@@ -27,15 +29,29 @@ def _waiting(job: Job, at: datetime) -> str:
         why = f"The job was retried by hand at {_time(last.at)} and waits for attempt {_number(job, 1)},"
     else:
         why = f"The job was accepted at {_time(job.created_at)} and waits for attempt {_number(job, 1)},"
+    due = f"{why} which is due {'at' if at < job.run_at else 'since'} {_time(job.run_at)}"
+    if pause is not None:
+        return f"{due}; {_paused(pause)}."
     if at < job.run_at:
-        return f"{why} which is due at {_time(job.run_at)}."
+        return f"{due}."
     return (
-        f"{why} which is due since {_time(job.run_at)} and begins when a consumer is free;"
+        f"{due} and begins when a consumer is free;"
         f" if its message was lost, it is sent again within two minutes of {_time(job.due_at)}."
     )
 
 
-def _running(job: Job, at: datetime) -> str:
+def _paused(pause: JobPause) -> str:
+    jobs = pause.jobs
+    paused = f"the operation {jobs.operation} is" if isinstance(jobs, JobsOfOperation) else "its owner's jobs are"
+    reason = "" if pause.reason is None else f" ({pause.reason})"
+    minutes = f"{RESEND_AFTER_MAX.total_seconds() / 60:.0f} minutes"
+    return (
+        f"{paused} paused since {_time(pause.paused_at)}{reason}, so no attempt begins until an administrator resumes"
+        f" that, and what is due by then begins within {minutes} of it"
+    )
+
+
+def _running(job: Job, at: datetime, pause: JobPause | None) -> str:
     claimed = job.events[-1]
     if job.is_held(at):
         return (
@@ -43,11 +59,13 @@ def _running(job: Job, at: datetime) -> str:
             f" {job.timeout.total_seconds():.0f} s; if nothing is heard of it by {_time(job.lease_expires_at)},"
             f" {_after_loss(job)}."
         )
-    return (
+    lost = (
         f"Attempt {_number(job)}, begun at {_time(claimed.at)} on worker {claimed.worker}, was not heard of by"
         f" {_time(job.lease_expires_at)} and is taken for lost;"
-        f" within two minutes of {_time(job.due_at)} {_after_loss(job)}."
     )
+    if pause is not None:
+        return f"{lost} {_paused(pause)}."
+    return f"{lost} within two minutes of {_time(job.due_at)} {_after_loss(job)}."
 
 
 def _after_loss(job: Job) -> str:

@@ -141,12 +141,13 @@ class Claim:
     A consumer's bid for a job's next attempt.
 
     ``time_left`` is how long the consumer can still let an operation run; ``lease_margin`` is how much longer than that
-    the attempt holds the job, for writing its end.
+    the attempt holds the job, for writing its end. No attempt of the ``paused_operations`` begins.
     """
 
     act: Act
     time_left: timedelta
     lease_margin: timedelta
+    paused_operations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,14 +245,19 @@ class Job:
         """Whether an attempt is running under a lease that still counts."""
         return self.status is JobStatus.IN_PROGRESS and self.lease_expires_at is not None and self.lease_expires_at > at
 
+    def is_waiting(self, at: datetime) -> bool:
+        """Whether the job waits for an attempt to begin: it is due, or the attempt that had it was lost."""
+        return self.is_due(at) if self.status is JobStatus.PENDING else not self.is_final and not self.is_held(at)
+
     def is_claimable(self, claim: Claim) -> bool:
         """Whether the next attempt may begin: the rule that a repository's conditional write keeps to."""
         at = claim.act.at
         return (
-            (self.is_due(at) if self.status is JobStatus.PENDING else not self.is_final and not self.is_held(at))
+            self.is_waiting(at)
             and self.attempt < self.last_attempt
             and self.timeout <= claim.time_left
             and not self.is_expired(at)
+            and self.operation not in claim.paused_operations
         )
 
     def is_unchanged_since(self, seen: "Job") -> bool:

@@ -10,6 +10,7 @@ from chalicelib.domain.jobs import Act, Claim, Job, JobError, JobErrorCode, JobK
 from chalicelib.domain.retries import retry_delay
 from chalicelib.ports import Clock, IdSource, JobQueue, JobRepository, OperationRunner, Randomness
 from chalicelib.services.dispatch import dispatch
+from chalicelib.services.known_pauses import KnownPauses
 from chalicelib.services.measuring import attempt_failed, ended
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ class Outcome(StrEnum):
     HELD = "HELD"
     NOT_DUE = "NOT_DUE"
     HANDED_ON = "HANDED_ON"
+    PAUSED = "PAUSED"
     TOO_LONG = "TOO_LONG"
 
     @property
@@ -34,9 +36,10 @@ class Outcome(StrEnum):
         """
         Whether the message has done its work and may be deleted.
 
-        It has when another attempt holds the job, or the job is not due: should that attempt die, or the retry's own
-        message be lost, the sweep sends another. It has not when no consumer has the time that the job may take, which
-        is a fault of the deployment: such messages end as dead letters, and their jobs say so.
+        It has when another attempt holds the job, or the job is not due or is paused: should that attempt die, or the
+        retry's own message be lost, the sweep sends another, and so it does once a pause is over. It has not when no
+        consumer has the time that the job may take, which is a fault of the deployment: such messages end as dead
+        letters, and their jobs say so.
         """
         return self is not Outcome.TOO_LONG
 
@@ -54,6 +57,7 @@ class Execution:
         ids: IdSource,
         randomness: Randomness,
         limits: JobLimits,
+        pauses: KnownPauses,
         worker: str,
     ) -> None:
         self._jobs = jobs
@@ -63,11 +67,12 @@ class Execution:
         self._ids = ids
         self._randomness = randomness
         self._limits = limits
+        self._pauses = pauses
         self._worker = worker
 
     def execute(self, key: JobKey, *, time_left: timedelta, whole_time: timedelta) -> Outcome:
         """
-        Run the job's next attempt, if it is due one and can end within ``time_left``.
+        Run the job's next attempt, if it is due one, is not paused, and can end within ``time_left``.
 
         A job that cannot, but could have within the ``whole_time`` that the consumer had at first, is handed on: sent
         again, so that the message at hand can go. A message of its own, rather than the return of the old one, because
@@ -79,8 +84,16 @@ class Execution:
         Raises:
             Unavailable: The store or the queue is away; the message must come back.
         """
+        pauses = self._pauses.now()
+        if key.owner_id in pauses.owners:
+            return Outcome.PAUSED
         margin = self._limits.lease_margin
-        claim = Claim(act=self._act(), time_left=time_left - margin, lease_margin=margin)
+        claim = Claim(
+            act=self._act(),
+            time_left=time_left - margin,
+            lease_margin=margin,
+            paused_operations=pauses.operations,
+        )
         try:
             job = self._jobs.claim(key, claim)
         except ConcurrentUpdate as refused:
@@ -135,6 +148,8 @@ class Execution:
             return Outcome.ALREADY_FINAL
         if job.is_held(at):
             return Outcome.HELD
+        if job.operation in claim.paused_operations:
+            return Outcome.PAUSED
         if job.attempt >= job.last_attempt:
             return self._exhausted(job)
         return self._without_time(job, claim, whole_time) if job.is_due(at) else Outcome.NOT_DUE

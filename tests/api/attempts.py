@@ -70,6 +70,7 @@ class Attempt:
             "webhooks": list(world.webhooks.all()),
             "deliveries": list(world.deliveries.all()),
             "delivery messages": list(world.delivery_queue.messages),
+            "pauses": world.pauses.stored(),
         }
 
 
@@ -128,6 +129,7 @@ MADE: dict[str, Callable[[Api, str], object]] = {
     "delivery_id": _delivery,
     "username": lambda _api, _user: "ada",
     "owner_id": lambda api, user: api.get("/me", token=user).json["user_id"],
+    "operation": lambda _api, _user: "square_sum",
 }
 """How what a part of a path names comes to be there."""
 
@@ -158,6 +160,11 @@ def _with_a_schedule(**body: object) -> Callable[[Attempt], None]:
     return prepare
 
 
+def _paused(attempt: Attempt) -> None:
+    path = path_of(attempt.endpoint, attempt.parameters).replace("/resume", "/pause")
+    assert attempt.api.post(path, {}, token=attempt.token).status == 200
+
+
 def _with_the_refresh_token(attempt: Attempt) -> None:
     attempt.body = {"refresh_token": attempt.owner.refresh}
 
@@ -181,6 +188,10 @@ PREPARED: dict[str, Callable[[Attempt], None]] = {
     "PUT /me/password": _with(current_password=PASSWORD, new_password=f"another {PASSWORD}"),
     "POST /api-keys": _with(name="nightly import", scopes=["jobs:read"]),
     "PATCH /users/{username}": _with(role="admin"),
+    "POST /admin/operations/{operation}/pause": _with(reason="it floods the planet service"),
+    "POST /admin/operations/{operation}/resume": _paused,
+    "POST /admin/users/{username}/pause": _with(reason="too many at once"),
+    "POST /admin/users/{username}/resume": _paused,
     "POST /webhooks": _with(url="https://example.com/hooks"),
     "PATCH /webhooks/{webhook_id}": _with(is_disabled=True),
     "POST /webhooks/{webhook_id}/replay": _with(since="2026-11-23T12:00:00Z"),

@@ -212,6 +212,11 @@ def test_the_matrix_would_notice_an_endpoint_that_forgot_its_access() -> None:
         "POST /admin/bulk",
         "GET /admin/statistics",
         "GET /admin/overview",
+        "GET /admin/pauses",
+        "POST /admin/operations/{operation}/pause",
+        "POST /admin/operations/{operation}/resume",
+        "POST /admin/users/{username}/pause",
+        "POST /admin/users/{username}/resume",
     }
     for each in ENDPOINTS:
         if each.path.startswith("/jobs"):

@@ -28,6 +28,7 @@ from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Scope
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, RateLimited
+from chalicelib.domain.pauses import PAUSES_MAX, JobsOfOperation
 from chalicelib.domain.schedules import SCHEDULES_MAX, Schedule
 from chalicelib.domain.webhooks import CALLBACKS, WEBHOOKS_MAX, Webhook
 from chalicelib.services.api_keys import KEYS_MAX
@@ -35,6 +36,7 @@ from chalicelib.services.authentication import RECENT
 from tests.api.attempts import ADMIN, JOB, NO_ID, Attempt, name_of, prepared
 from tests.api.client import PASSWORD, Answer, Api
 from tests.api.description import check
+from tests.factories import make_pause
 from tests.security_headers import check_security
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -168,6 +170,11 @@ def _disabled(attempt: Attempt) -> None:
     assert answer.status == 200
 
 
+def _with_all_the_pauses_there_may_be(attempt: Attempt) -> None:
+    for number in range(PAUSES_MAX):
+        attempt.api.world.pauses.add(make_pause(JobsOfOperation(operation=f"gone_{number}")), [])
+
+
 def _about_oneself(attempt: Attempt) -> None:
     attempt.parameters["username"] = ADMIN
 
@@ -249,7 +256,7 @@ def _stores_away(attempt: Attempt) -> None:
     world = attempt.api.world
     world.users.away = world.jobs.away = world.hits.away = world.queue.away = True
     world.credentials.away = world.audit.away = world.erasures.away = world.webhooks.away = True
-    world.schedules.away = world.deliveries.away = world.delivery_queue.away = True
+    world.pauses.away = world.schedules.away = world.deliveries.away = world.delivery_queue.away = True
 
 
 PROVOKED: dict[str, Callable[[Attempt], None]] = {
@@ -272,6 +279,11 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "PATCH /users/{username} NOT_PERMITTED": _by_another_than_an_administrator,
     "GET /admin/statistics NOT_PERMITTED": _by_another_than_an_administrator,
     "GET /admin/overview NOT_PERMITTED": _by_another_than_an_administrator,
+    "GET /admin/pauses NOT_PERMITTED": _by_another_than_an_administrator,
+    "POST /admin/operations/{operation}/pause NOT_PERMITTED": _by_another_than_an_administrator,
+    "POST /admin/operations/{operation}/resume NOT_PERMITTED": _by_another_than_an_administrator,
+    "POST /admin/users/{username}/pause NOT_PERMITTED": _by_another_than_an_administrator,
+    "POST /admin/users/{username}/resume NOT_PERMITTED": _by_another_than_an_administrator,
     "NOT_FOUND": _nothing_there,
     "GET /admin/jobs NOT_FOUND": _of_nobody,
     "POST /admin/bulk NOT_FOUND": _of_nobody,
@@ -286,6 +298,8 @@ PROVOKED: dict[str, Callable[[Attempt], None]] = {
     "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay CONFLICT": _disabled,
     "POST /webhooks/{webhook_id}/replay CONFLICT": _disabled,
     "PATCH /users/{username} CONFLICT": _about_oneself,
+    "POST /admin/operations/{operation}/pause CONFLICT": _with_all_the_pauses_there_may_be,
+    "POST /admin/users/{username}/pause CONFLICT": _with_all_the_pauses_there_may_be,
     "POST /schedules CONFLICT": _with_all_the_schedules_one_may_have,
     "PATCH /schedules/{schedule_id} CONFLICT": _while_others_change_it,
     "EXPIRED": _after_its_retention,

@@ -93,6 +93,7 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
         WEBHOOKS_TABLE=create_table(dynamodb, "WebhooksTable", f"webhooks-{suffix}"),
         IDEMPOTENCY_TABLE=create_table(dynamodb, "IdempotencyTable", f"idempotency-{suffix}"),
         STATISTICS_TABLE=create_table(dynamodb, "StatisticsTable", f"statistics-{suffix}"),
+        PAUSES_TABLE=create_table(dynamodb, "PausesTable", f"pauses-{suffix}"),
         SCHEDULES_TABLE=create_table(dynamodb, "SchedulesTable", f"schedules-{suffix}"),
         JOBS_QUEUE_URL=create_queue(sqs, f"jobs-{suffix}"),
         ERASURES_QUEUE_URL=create_queue(sqs, f"erasures-{suffix}", "ErasuresQueue"),
@@ -156,7 +157,7 @@ def test_a_job_from_registration_to_result_and_what_each_step_costs(calls: Count
     event = received()
     calls.taken()
     assert app.consume(event, LambdaContext()) is None
-    assert calls.taken() == {"UpdateItem": 2}, "claim and finish"
+    assert calls.taken() == {"Query": 1, "UpdateItem": 2}, "pauses, once in ten seconds a container; claim and finish"
 
     answer = call("GET", "/jobs/{job_id}/result", token=token, job_id=job["job_id"])
     assert answer == (200, {"status": "SUCCESS", "result": 14})
@@ -219,7 +220,7 @@ def test_a_successful_job_writes_six_units_the_limiter_and_the_index_included(ca
     calls.write_units = 0
     call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)
     app.consume(received(), LambdaContext())
-    assert calls.taken() == {"UpdateItem": 3, "PutItem": 1, "SendMessage": 1}
+    assert calls.taken() == {"Query": 1, "UpdateItem": 3, "PutItem": 1, "SendMessage": 1}
     assert calls.write_units == 6
 
 
@@ -314,6 +315,34 @@ def make_due(job_id: str) -> None:
     )
 
 
+def test_what_pausing_costs(calls: CountedCalls) -> None:
+    token = logged_in(calls)
+    job_id = call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)[1]["job_id"]
+    app.services().administration.make_admin(CREDENTIALS["username"])
+    calls.taken()
+    a_call = {"GetItem": 2, "UpdateItem": 1}  # session and user; the limit of reads, of which ten are then prepaid
+    pause = {"operation": "square_sum"}
+    assert call("POST", "/admin/operations/{operation}/pause", {}, token=token, **pause)[0] == 200
+    assert calls.taken() == a_call | {"Query": 1, "TransactWriteItems": 1}, "the pauses there are; pause and event"
+    event = received()
+    calls.taken()
+    app.consume(event, LambdaContext())
+    assert calls.taken() == {"Query": 1, "UpdateItem": 1}, "a look at the pauses, and a refused claim"
+    app.consume(event, LambdaContext())
+    assert calls.taken() == {"UpdateItem": 1}
+    assert "is paused since" in call("GET", "/jobs/{job_id}/explain", token=token, job_id=job_id)[1]["explanation"]
+    assert calls.taken() == {"GetItem": 1}, "this container knows the pauses"
+    assert call("POST", "/admin/operations/{operation}/resume", token=token, **pause) == (200, {"sent": 1})
+    resumed = {
+        "GetItem": 2,
+        "TransactWriteItems": 1,
+        "Query": delivery.SHARDS,
+        "BatchGetItem": 1,
+        "SendMessageBatch": 1,
+    }
+    assert calls.taken() == resumed
+
+
 def test_a_retry_a_cancel_and_a_retry_by_hand_cost_few_calls(calls: CountedCalls) -> None:
     token = logged_in(calls)
     job_id = call("POST", "/jobs", {"data": [1, 2, 3], "operation": "square_sum"}, token=token)[1]["job_id"]
@@ -321,7 +350,7 @@ def test_a_retry_a_cancel_and_a_retry_by_hand_cost_few_calls(calls: CountedCalls
     assert call("POST", "/jobs/{job_id}/cancel", token=token, job_id=job_id)[0] == 202
     assert calls.taken() == {"UpdateItem": 2, "GetItem": 1}, "limit, read, cancel"
     app.consume(received(), LambdaContext())
-    assert calls.taken() == {"UpdateItem": 1}, "a refused claim"
+    assert calls.taken() == {"Query": 1, "UpdateItem": 1}, "a look at the pauses, and a refused claim"
     assert call("POST", "/jobs/{job_id}/retry", token=token, job_id=job_id)[0] == 202
     assert calls.taken() == {"UpdateItem": 2, "GetItem": 1, "SendMessage": 1}
     app.consume(received(), LambdaContext())
@@ -362,9 +391,9 @@ def test_what_the_end_of_an_account_costs(calls: CountedCalls) -> None:
     calls.taken()
     assert app.erase(order, LambdaContext()) is None
     left = "no credentials are left; a schedule, a webhook, a delivery and two jobs are"
-    assert calls.taken() == {"DeleteItem": 1, "Query": 5, "BatchWriteItem": 4}, left
+    assert calls.taken() == {"DeleteItem": 2, "Query": 5, "BatchWriteItem": 4}, left
     assert app.erase(order, LambdaContext()) is None
-    assert calls.taken() == {"DeleteItem": 1, "Query": 5}
+    assert calls.taken() == {"DeleteItem": 2, "Query": 5}, "of the user, and of a pause"
     dynamodb = client("dynamodb", os.environ["AWS_ENDPOINT_URL"])
     for table in ("USERS", "CREDENTIALS", "SCHEDULES", "WEBHOOKS", "DELIVERIES", "JOBS"):
         assert dynamodb.scan(TableName=os.environ[f"{table}_TABLE"])["Items"] == []

@@ -40,6 +40,7 @@ from chalicelib.adapters.dynamodb.everybodys_jobs import DynamoDBEverybodysJobs
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.job_lists import DynamoDBJobLists
 from chalicelib.adapters.dynamodb.jobs import DynamoDBJobRepository
+from chalicelib.adapters.dynamodb.pauses import DynamoDBPauseRepository
 from chalicelib.adapters.dynamodb.rate_limits import DynamoDBRateLimitStore
 from chalicelib.adapters.dynamodb.schedules import DynamoDBScheduleRepository
 from chalicelib.adapters.dynamodb.statistics import DynamoDBCountStore
@@ -53,6 +54,7 @@ from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.adapters.system import SystemPause, SystemRandomness
 from chalicelib.domain.jobs import JobKey
 from chalicelib.event_ports import DeliveryMessage, DeliveryQueue, DeliveryRepository, WebhookRepository
+from chalicelib.pause_ports import PauseRepository
 from chalicelib.ports import EverybodysJobs, JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
 from chalicelib.schedule_ports import ScheduleRepository
 from chalicelib.statistics_ports import CountStore
@@ -71,6 +73,7 @@ from tests.fakes import (
     InMemorySubmissions,
     InMemoryUserRepository,
 )
+from tests.pause_fakes import InMemoryPauseRepository
 from tests.schedule_fakes import InMemoryScheduleRepository
 from tests.statistics_fakes import InMemoryCountStore
 from tests.webhook_fakes import InMemoryWebhookRepository
@@ -112,6 +115,8 @@ class Ports(Protocol):
     @property
     def counts(self) -> CountStore: ...
     @property
+    def pauses(self) -> PauseRepository: ...
+    @property
     def limits(self) -> RateLimitStore: ...
     @property
     def queue(self) -> JobQueue: ...
@@ -143,6 +148,7 @@ class MemoryPorts:
     delivery_queue: InMemoryDeliveryQueue = field(default_factory=InMemoryDeliveryQueue)
     submissions: InMemorySubmissions = field(init=False)
     schedules: InMemoryScheduleRepository = field(init=False)
+    pauses: InMemoryPauseRepository = field(init=False)
     erasures: InMemoryErasureQueue = field(default_factory=InMemoryErasureQueue)
     webhooks: InMemoryWebhookRepository = field(default_factory=InMemoryWebhookRepository)
 
@@ -151,6 +157,7 @@ class MemoryPorts:
         object.__setattr__(self, "users", InMemoryUserRepository(self.credentials, self.audit))
         object.__setattr__(self, "submissions", InMemorySubmissions(self.jobs))
         object.__setattr__(self, "schedules", InMemoryScheduleRepository(self.jobs))
+        object.__setattr__(self, "pauses", InMemoryPauseRepository(self.audit))
 
     @property
     def lists(self) -> InMemoryJobRepository:
@@ -227,6 +234,10 @@ class Aws:
     @property
     def statistics_table(self) -> str:
         return self._once("statistics", lambda name: create_table(self.dynamodb, "StatisticsTable", name))
+
+    @property
+    def pauses_table(self) -> str:
+        return self._once("pauses", lambda name: create_table(self.dynamodb, "PausesTable", name))
 
     @property
     def limits_table(self) -> str:
@@ -327,6 +338,12 @@ class AwsPorts:
     @property
     def counts(self) -> DynamoDBCountStore:
         return DynamoDBCountStore(lambda: self.dynamodb, table=self.aws.statistics_table)
+
+    @property
+    def pauses(self) -> DynamoDBPauseRepository:
+        return DynamoDBPauseRepository(
+            lambda: self.dynamodb, table=self.aws.pauses_table, audit=self.audit, backoff=self.backoff
+        )
 
     @property
     def limits(self) -> DynamoDBRateLimitStore:

@@ -4,6 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from chalicelib.adapters.dynamodb.keys import job_key
 from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.users import UserId
@@ -38,7 +41,31 @@ def test_every_read_asks_for_what_was_last_written(aws: Aws) -> None:
     ports.credentials.get(OWNER, CredentialId("one"))
     ports.credentials.all_of(OWNER)
     ports.audit.page(OWNER, at=NOON, limit=1, after=None)
-    assert [each["ConsistentRead"] for each in asked] == [True] * 6
+    ports.pauses.all()
+    assert [each["ConsistentRead"] for each in asked] == [True] * 7
+
+
+def test_many_jobs_are_read_at_once_and_those_that_are_gone_left_out(ports: Ports) -> None:
+    jobs = {key_of(number): make_job(key=key_of(number)) for number in range(100)}
+    for job in jobs.values():
+        ports.jobs.add(job)
+    gone = key_of(50)
+    ports.jobs.delete(jobs.pop(gone))
+    anothers = make_job(key=replace(gone, owner_id=UserId("another")))
+    ports.jobs.add(anothers)
+    read = ports.jobs.get_all([anothers.key, *jobs])
+    assert {job.key: job for job in read} == {anothers.key: anothers, **jobs}
+    assert ports.jobs.get_all([gone]) == []
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_from_being_read(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
+    ports = aws.ports()
+    ports.jobs.add(make_job())
+    aws.dynamodb.put_item(TableName=aws.jobs_table, Item=job_key(key_of(2)))
+    assert ports.jobs.get_all([KEY, key_of(2)]) == [make_job()]
+    (record,) = caplog.records
+    assert record.message == "row of the jobs table cannot be read; lists leave it out"
+    assert record.__dict__["job_id"] == key_of(2).job_id
 
 
 def test_the_table_forgets_a_job_when_it_expires_and_not_before(aws: Aws) -> None:

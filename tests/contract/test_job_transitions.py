@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.jobs import DUE_TOLERANCE, EVENTS_MAX, JobStatus
+from chalicelib.domain.pauses import PAUSES_MAX
 from chalicelib.ports import DueJob
 from tests.contract.conftest import Ports
 from tests.contract.job_table import (
@@ -69,6 +70,19 @@ def test_a_job_is_not_claimed_without_the_time_it_may_take(ports: Ports) -> None
     assert refused_with(ports.jobs.claim, KEY, make_claim("a", time_left=TIMEOUT - MILLISECOND)) == make_job()
     assert refused_with(ports.jobs.claim, KEY, make_claim("a", time_left=-TIMEOUT)) == make_job()
     assert ports.jobs.claim(KEY, make_claim("a", time_left=TIMEOUT)).attempt == 1
+
+
+def test_a_job_of_a_paused_operation_is_not_claimed(ports: Ports) -> None:
+    ports.jobs.add(make_job())
+    many = frozenset(f"operation_{number}" for number in range(PAUSES_MAX - 1))
+    paused = many | {"square_sum"}
+    assert refused_with(ports.jobs.claim, KEY, make_claim("a", paused_operations=paused)) == make_job()
+    claim = make_claim("b", paused_operations=many | {"square_su"})
+    claimed = ports.jobs.claim(KEY, claim)
+    assert claimed == make_job().claimed(claim)
+    assert ports.jobs.get(KEY) == claimed
+    again = make_claim("c", at=NOON + LEASE, paused_operations=frozenset({"square_sum"}))
+    assert refused_with(ports.jobs.claim, KEY, again) == claimed, "nor the next attempt of one that was lost"
 
 
 def test_an_expired_job_is_not_claimed(ports: Ports) -> None:

@@ -9,6 +9,7 @@ from chalicelib.domain.jobs import Job, JobStatus
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.execution import Execution
 from chalicelib.services.jobs import JobService
+from chalicelib.services.known_pauses import KnownPauses
 from tests.contract.conftest import Ports
 from tests.embedded_metrics import NAMESPACE, Datum, logged
 from tests.factories import KEY, OWNER, make_job, make_limits
@@ -32,6 +33,7 @@ def consumed(ports: Ports) -> None:
         ids=IDS,
         randomness=FixedChance(),
         limits=LIMITS,
+        pauses=KnownPauses(tuple, clock=CLOCK),
         worker="consumer",
     ).execute(KEY, time_left=PLENTY, whole_time=PLENTY)
 

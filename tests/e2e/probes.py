@@ -17,15 +17,17 @@ from chalicelib.adapters.dynamodb.account_items import to_credential_item, to_us
 from chalicelib.adapters.dynamodb.batch_deletes import PAGE_ROWS
 from chalicelib.adapters.dynamodb.items import to_job_item
 from chalicelib.adapters.dynamodb.keys import user_key
+from chalicelib.adapters.dynamodb.pauses import to_pause_item
 from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.adapters.erasure_queue import to_body
 from chalicelib.domain.jobs import Job, JobEvent, JobId, JobKey, JobStatus, Transition
+from chalicelib.domain.pauses import JobsOfUser
 from chalicelib.domain.users import Role, UserId
 from chalicelib.services.dead_letters import DEAD_LETTERED
 from chalicelib.services.erasure import NEEDED
 from tests.e2e.roles import Deployment, Seen
 from tests.events import api_event, job_message, sqs_event
-from tests.factories import OWNER, make_job, make_session, make_user, make_webhook
+from tests.factories import OWNER, make_job, make_pause, make_session, make_user, make_webhook
 
 OPERATIONS = {
     "asks": """
@@ -87,12 +89,17 @@ def fail_to_log_in(deployment: Deployment) -> Seen:
     return request(deployment, "POST", "/login", body=body, wanted=401)
 
 
-def log_in_anew(deployment: Deployment) -> Seen:
-    """A sign-in in a container that has no signing key yet."""
-    name = deployment.function_name("api_handler")
+def in_a_new_container(deployment: Deployment, function: str) -> None:
+    """Have a function know nothing from before."""
+    name = deployment.function_name(function)
     variables = deployment.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     variables["CONTAINER"] = str(next(numbers))
     deployment.functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def log_in_anew(deployment: Deployment) -> Seen:
+    """A sign-in in a container that has no signing key yet."""
+    in_a_new_container(deployment, "api_handler")
     return log_in(deployment)
 
 
@@ -101,8 +108,8 @@ def bearer(deployment: Deployment) -> dict[str, str]:
     return {"authorization": f"Bearer {json_of(log_in(deployment))['access_token']}"}
 
 
-def look_at_all(deployment: Deployment, path: str) -> Seen:
-    """What a new administrator is told of all jobs."""
+def of_administrator(deployment: Deployment) -> dict[str, str]:
+    """The headers of a new administrator."""
     body = {"username": f"admin-{next(numbers)}", "password": PASSWORD}
     assert request(deployment, "POST", "/register", body=body, wanted=201).succeeded
     deployment.dynamodb.update_item(
@@ -113,7 +120,12 @@ def look_at_all(deployment: Deployment, path: str) -> Seen:
         ExpressionAttributeValues={":role": {"S": Role.ADMIN}},
     )
     token = json_of(request(deployment, "POST", "/login", body=body))["access_token"]
-    return request(deployment, "GET", path, headers={"authorization": f"Bearer {token}"})
+    return {"authorization": f"Bearer {token}"}
+
+
+def look_at_all(deployment: Deployment, path: str) -> Seen:
+    """What a new administrator is told of all jobs."""
+    return request(deployment, "GET", path, headers=of_administrator(deployment))
 
 
 def read_statistics(deployment: Deployment) -> Seen:
@@ -215,6 +227,62 @@ def run(deployment: Deployment) -> Seen:
     return worked_on(deployment, "consume", job, delivered(job), JobStatus.SUCCESS)
 
 
+def hold_back(deployment: Deployment) -> Seen:
+    """A job of a user whose jobs are paused, in a container that has yet to look at the pauses."""
+    owner_id = UserId(str(uuid.uuid4()))
+    job = waiting_job(key=new_key(owner_id))
+    pause(deployment, owner_id)
+    in_a_new_container(deployment, "consume")
+    seen = worked_on(deployment, "consume", job, delivered(job), JobStatus.PENDING)
+    forget_pauses(deployment)
+    return Seen(succeeded=seen.succeeded and "PAUSED" in seen.log, log=seen.log)
+
+
+def pause(deployment: Deployment, owner_id: UserId) -> None:
+    item = to_pause_item(make_pause(JobsOfUser(owner_id=owner_id, username="somebody")))
+    deployment.dynamodb.put_item(TableName=deployment.names["PausesTable"], Item=item)
+
+
+def forget_pauses(deployment: Deployment) -> None:
+    name = deployment.names["PausesTable"]
+    for item in deployment.dynamodb.scan(TableName=name)["Items"]:
+        deployment.dynamodb.delete_item(TableName=name, Key={each: item[each] for each in ("part", "paused")})
+
+
+def list_pauses(deployment: Deployment) -> Seen:
+    return look_at_all(deployment, "/admin/pauses")
+
+
+def pause_somebody(deployment: Deployment) -> Seen:
+    username = json_of(register(deployment))["username"]
+    seen = request(
+        deployment,
+        "POST",
+        "/admin/users/{username}/pause",
+        body={},
+        headers=of_administrator(deployment),
+        path_parameters={"username": username},
+    )
+    forget_pauses(deployment)
+    return seen
+
+
+def resume_somebody(deployment: Deployment) -> Seen:
+    """A user has a job that waits, and is to be sent."""
+    user = json_of(register(deployment))
+    owner_id = UserId(user["user_id"])
+    pause(deployment, owner_id)
+    job = waiting_job(key=new_key(owner_id))
+    deployment.put(job)
+    parameters = {"username": user["username"]}
+    path = "/admin/users/{username}/resume"
+    seen = request(deployment, "POST", path, headers=of_administrator(deployment), path_parameters=parameters)
+    forget_pauses(deployment)
+    deployment.forget(job.key)
+    is_sent = seen.succeeded and json_of(seen) == {"sent": 1}
+    return Seen(succeeded=is_sent, log=seen.log, answer=seen.answer)
+
+
 def try_again(deployment: Deployment) -> Seen:
     job = waiting_job("fails")
     return worked_on(deployment, "consume", job, delivered(job), JobStatus.PENDING)
@@ -254,8 +322,11 @@ def erase(deployment: Deployment, *, jobs: int = 1) -> Seen:
     for table, items in rows.items():
         for item in items:
             deployment.dynamodb.put_item(TableName=deployment.names[table], Item=item)
+    pause(deployment, user_id)
     seen = deployment.invoke("erase", sqs_event(to_body(order)))
     left = [each for table in rows for each in deployment.rows_of(table, user_id)]
+    left += deployment.dynamodb.scan(TableName=deployment.names["PausesTable"])["Items"]
+    forget_pauses(deployment)
     # What nobody could read must not be left for the other functions.
     for table, key in OWNED.items():
         for item in deployment.rows_of(table, user_id):
@@ -359,6 +430,9 @@ PROBES: dict[tuple[str, str, str], Probe] = {
     ("api_handler", "dynamodb:Query", "JobsTable/index/due"): read_overview,
     ("api_handler", "dynamodb:Query", "StatisticsTable"): read_statistics,
     ("api_handler", "sqs:GetQueueAttributes", "JobsQueue"): read_overview,
+    ("api_handler", "dynamodb:DeleteItem", "PausesTable"): resume_somebody,
+    ("api_handler", "dynamodb:PutItem", "PausesTable"): pause_somebody,
+    ("api_handler", "dynamodb:Query", "PausesTable"): list_pauses,
     ("api_handler", "dynamodb:UpdateItem", "LimitsTable"): fail_to_log_in,
     ("api_handler", "dynamodb:GetItem", "IdempotencyTable"): submit_batch_once,
     ("api_handler", "dynamodb:PutItem", "IdempotencyTable"): submit_once,
@@ -367,6 +441,7 @@ PROBES: dict[tuple[str, str, str], Probe] = {
     ("api_handler", "ssm:GetParameter", "signing-keys"): log_in_anew,
     ("consume", "dynamodb:GetItem", "JobsTable"): run,
     ("consume", "dynamodb:UpdateItem", "JobsTable"): run,
+    ("consume", "dynamodb:Query", "PausesTable"): hold_back,
     ("consume", "sqs:SendMessage", "JobsQueue"): try_again,
     ("dead_letter", "dynamodb:GetItem", "JobsTable"): bury,
     ("dead_letter", "dynamodb:UpdateItem", "JobsTable"): bury,
@@ -381,6 +456,7 @@ PROBES: dict[tuple[str, str, str], Probe] = {
     ("erase", "dynamodb:BatchWriteItem", "DeliveriesTable"): erase,
     ("erase", "dynamodb:Query", "SchedulesTable"): erase,
     ("erase", "dynamodb:BatchWriteItem", "SchedulesTable"): erase,
+    ("erase", "dynamodb:DeleteItem", "PausesTable"): erase,
     ("erase", "sqs:SendMessage", "ErasuresQueue"): erase_in_little_time,
     ("sweep", "dynamodb:GetItem", "JobsTable"): sweep,
     ("sweep", "dynamodb:UpdateItem", "JobsTable"): sweep,

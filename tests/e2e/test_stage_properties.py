@@ -59,14 +59,14 @@ def test_a_stage_that_keeps_data_keeps_each_table_from_mistakes(
     keeps_data = parameters(stage)["KeepsData"] == "true"
     assert keeps_data is (stage == "prod")
     tables = of_kind(templates[stage], "AWS::DynamoDB::Table")
-    assert len(tables) == 10
+    assert len(tables) == 11
     for name, table in tables.items():
         assert table["DeletionProtectionEnabled"] is keeps_data, name
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": keeps_data}, name
         assert table["SSESpecification"] == {"SSEEnabled": keeps_data}, name
         resource = templates[stage]["Resources"][name]
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Delete", "Retain"), name
-        if name not in {"UsersTable", "WebhooksTable", "SchedulesTable"}:
+        if name not in {"UsersTable", "WebhooksTable", "SchedulesTable", "PausesTable"}:
             assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at_epoch_s", "Enabled": True}, name
 
 

@@ -165,7 +165,7 @@ def test_no_name_is_the_same_in_two_stages(template: dict[str, Any]) -> None:
 
 def test_tables_outlive_their_replacement_and_are_protected_where_data_is_kept(template: dict[str, Any]) -> None:
     tables = of_type(template, "AWS::DynamoDB::Table")
-    assert len(tables) == 10
+    assert len(tables) == 11
     for name, table in tables.items():
         assert table["UpdateReplacePolicy"] == "Retain", name
         assert table["DeletionPolicy"] == "Delete", name

@@ -12,6 +12,7 @@ from tests.simulation.observer import JobRecord, instant, ms
 from tests.simulation.plan import MINUTE, PAUSE_MAX_MS, PlannedJob
 
 if TYPE_CHECKING:
+    from tests.simulation.pausing import Container
     from tests.simulation.world import World
 
 OWNERS = (UserId("aaaaaaaa-0000-4000-8000-000000000000"), UserId("bbbbbbbb-0000-4000-8000-000000000000"))
@@ -27,6 +28,7 @@ class Actor:
     __slots__ = (
         "began_ms",
         "changed",
+        "container",
         "deadline_ms",
         "dies_at_deadline",
         "holds",
@@ -65,6 +67,7 @@ class Actor:
         self.is_gone = False
         self.was_failed = False
         self.changed = False
+        self.container: Container | None = None
         self.letter_sent_ms = 0
         self.planned: deque[PlannedJob] = deque()
         self.request: str | None = None

@@ -19,6 +19,7 @@ from chalicelib.services.auditing import Auditing
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.execution import Execution
 from chalicelib.services.jobs import JobService
+from chalicelib.services.known_pauses import KnownPauses
 from chalicelib.services.submission import SubmissionService
 from chalicelib.services.webhooks import WebhookService
 from tests.fakes import InMemoryAuditTrail
@@ -123,6 +124,7 @@ def _consumer(actor: Actor) -> Consumer:
         ids=world.ids,
         randomness=actor,
         limits=world.limits,
+        pauses=KnownPauses(tuple, clock=actor) if actor.container is None else actor.container.known,
         worker=actor.name,
     )
     return Consumer(
@@ -137,10 +139,14 @@ def consume(world: "World", messages: Sequence[Message]) -> None:
     """Run the consumer on a batch, and do with the messages what the event source mapping does after it."""
     actor = _new(world, "consume", CONSUME_MS)
     actor.lose_time()
+    if world.pausing is not None:
+        actor.container = world.pausing.container(actor)
     try:
         done = _settled(world, lambda: _consumer(actor).consume(messages, actor.time_left), messages)
     except Crashed:
         return
+    if world.pausing is not None and actor.container is not None:
+        world.pausing.free(actor.container)
     world.observer.left_off(actor)
     actor.told(f"ends; {len(done)} of {len(messages)} messages deleted")
     if not world.faults.is_away(Fault.QUEUE_AWAY, actor.name, "delete"):

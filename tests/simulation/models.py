@@ -102,8 +102,8 @@ class Ids:
     def new_job_id(self, at: datetime) -> JobId:  # noqa: ARG002 - these count
         return JobId(f"01900000-0000-7000-8000-{next(self._numbers):010x}{self.shard:02x}")
 
-    def new_event_id(self, at: datetime) -> str:
-        raise NotImplementedError
+    def new_event_id(self, at: datetime) -> str:  # noqa: ARG002 - these count
+        return f"e{next(self._numbers)}"
 
     def new_secret(self, size_bytes: int) -> bytes:
         return bytes(size_bytes)

@@ -8,6 +8,7 @@ from tests.simulation.faults import AT_CALLS, OF_BACKEND, OF_OPERATIONS, Fault
 
 if TYPE_CHECKING:
     from tests.simulation.event_plan import Firing, Telling
+    from tests.simulation.pause_plan import PlannedPause
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -30,7 +31,8 @@ class Configuration:
     With ``one_by_one`` no message shares its function's time with others. In ``prompt_ms`` at most a job goes on;
     ``None`` where the faults may keep it longer.
 
-    Of the seeds, the ``told_part`` has jobs that are told of, and the ``scheduled_part`` schedules.
+    Of the seeds, the ``told_part`` has jobs that are told of, the ``scheduled_part`` schedules, and the ``paused_part``
+    an operator who pauses and resumes.
     """
 
     sweep: bool = True
@@ -40,6 +42,7 @@ class Configuration:
     one_by_one: bool = False
     prompt_ms: int | None = None
     told_part: float = 0.045
+    paused_part: float = 0.05
     scheduled_part: float = 0.035
 
     def may_strike(self, call: str) -> bool:
@@ -56,6 +59,7 @@ NO_SWEEP = Configuration(
     sweep=False,
     told_part=0,
     scheduled_part=0,
+    paused_part=0,
     sends_arrive=True,
     faults=frozenset({Fault.THROTTLED, Fault.STORE_AWAY, Fault.LATE, Fault.SHORT_TIME, *OF_OPERATIONS}),
 )
@@ -72,6 +76,7 @@ PROMPT = Configuration(
     prompt_ms=6 * MINUTE,
     told_part=0,
     scheduled_part=0,
+    paused_part=0,
 )
 """
 A crash takes the first message of a job that waits, or an attempt, and nothing else goes wrong.
@@ -80,6 +85,9 @@ A job must then go on within six minutes of its time, or of the end of a lost at
 comes after a minute, the next one after as long again, a run of it a minute later, and takes 45 s at most; then the
 message takes 28 s.
 """
+
+PAUSED = Configuration(paused_part=1)
+"""In every schedule something is paused and resumed."""
 
 OUTSIDE = Configuration(told_part=1, scheduled_part=0.3)
 """Every job is told of. Such a schedule has as many steps as eight of the others."""
@@ -140,6 +148,7 @@ class Plan:
     killed_at_deadline: bool = True
     telling: "Telling | None" = None
     firing: "Firing | None" = None
+    pauses: "list[PlannedPause]" = field(default_factory=list)
 
 
 _RATES = (0.005, 0.02, 0.02, 0.05, 0.15)

@@ -87,6 +87,11 @@ class SimulatedStore:
         self._actor.seen = job
         return job
 
+    def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+        world = self._world
+        readable = [key for key in keys if key not in world.unreadable]
+        return call(self._actor, "get all", Fault.STORE_AWAY, lambda: world.rows.get_all(readable))
+
     def page(self, owner_id: UserId, wanted: JobFilter, *, limit: int, after: JobId | None) -> JobPage:
         rows = self._world.rows
         return call(
@@ -140,6 +145,8 @@ class SimulatedStore:
                 if after is not before and after is not None and key not in world.unreadable:
                     observer.wrote(actor, before, after)
                     world.wrote(before, after)
+                    if name == "claim" and world.pausing is not None:
+                        world.pausing.claimed(actor, key)
 
         is_answered = True
         try:

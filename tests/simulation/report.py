@@ -59,6 +59,9 @@ def story(run: Run) -> Iterator[str]:
             keyed = "" if job.again_ms is None else ", with an idempotency key"
             yield f"job {number}: owner {job.owner}, delay {job.delay_s} s, attempts {attempts}{together}{keyed}"
     yield from _outside(run.plan)
+    for pause in run.plan.pauses:
+        of = "the operation" if pause.owner is None else f"owner {pause.owner}"
+        yield f"{of} is paused from {_time(pause.at_ms)} to {_time(pause.until_ms)}"
     yield f"faults until {_time(run.plan.heal_at_ms)}"
     for fault, (begin, end) in run.plan.outages.items():
         yield f"{fault.value} from {_time(begin)} to {_time(end)}"

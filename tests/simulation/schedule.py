@@ -9,6 +9,7 @@ from tests.simulation.errors import listened
 from tests.simulation.event_plan import draw_events, without
 from tests.simulation.faults import AT_CALLS, Fault
 from tests.simulation.observer import Violation
+from tests.simulation.pause_plan import draw_pauses
 from tests.simulation.plan import FULL, Configuration, Plan, drawn_plan
 from tests.simulation.strikes import Told
 from tests.simulation.world import World
@@ -18,7 +19,7 @@ from tests.simulation.world import World
 class Cut:
     """
     What is left out of a seed's schedule, to make it smaller: its faults by number, its jobs,
-    calls, webhooks and schedules by place.
+    calls, webhooks, schedules and pauses by place.
 
     With ``salt`` its plan is run with another chance, and what is left of the faults strikes more often.
     """
@@ -29,6 +30,7 @@ class Cut:
     calls: frozenset[int] = frozenset()
     webhooks: frozenset[int] = frozenset()
     schedules: frozenset[int] = frozenset()
+    pauses: frozenset[int] = frozenset()
     salt: int = 0
 
     def and_also(self, other: "Cut") -> "Cut":
@@ -40,6 +42,7 @@ class Cut:
             calls=self.calls | other.calls,
             webhooks=self.webhooks | other.webhooks,
             schedules=self.schedules | other.schedules,
+            pauses=self.pauses | other.pauses,
             salt=other.salt or self.salt,
         )
 
@@ -70,6 +73,7 @@ def simulate(seed: int, *, configuration: Configuration = FULL, cut: Cut = WHOLE
     rng = Random(seed)
     plan = drawn_plan(rng, configuration)
     draw_events(plan, Random(f"{seed} events"), configuration)
+    draw_pauses(plan, Random(f"{seed} pauses"), configuration)
     if cut is not WHOLE:
         _cut(plan, cut)
     if cut.salt:
@@ -99,5 +103,6 @@ def _cut(plan: Plan, cut: Cut) -> None:
             plan.index_lag_ms = 0
     plan.calls = [call for place, call in enumerate(plan.calls) if place not in cut.calls and call.job not in cut.jobs]
     without(plan, webhooks=cut.webhooks, schedules=cut.schedules)
+    plan.pauses = [each for place, each in enumerate(plan.pauses) if place not in cut.pauses]
     # A job keeps its place, so that the calls still mean the same one.
     plan.jobs = [replace(job, is_left_out=place in cut.jobs) for place, job in enumerate(plan.jobs)]

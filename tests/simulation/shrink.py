@@ -22,9 +22,9 @@ def shrunk(
     """
     Return a smaller run of the same seed that breaks the same invariant, and what was cut for it.
 
-    Greedy: whole kinds of faults, calls, jobs, webhooks and schedules, then single faults; whatever can go goes, until
-    nothing more can or the tries are used up. What is cut changes what the seed draws after it, so a cut may also make
-    the run longer; such a one is not taken.
+    Greedy: whole kinds of faults, calls, jobs, webhooks, schedules and pauses, then single faults; whatever can go
+    goes, until nothing more can or the tries are used up. What is cut changes what the seed draws after it, so a cut
+    may also make the run longer; such a one is not taken.
     """
     tries = 0
     invariant = run.violations[0].invariant
@@ -51,7 +51,8 @@ def _size(run: Run) -> tuple[int, int, int]:
     telling, firing = run.plan.telling, run.plan.firing
     told = 0 if telling is None else len(telling.webhooks)
     fired = 0 if firing is None else len(firing.changes)
-    return (kinds + len(run.plan.calls) + jobs + told + fired, sum(run.struck.values()), len(run.trace))
+    paused = len(run.plan.pauses)
+    return (kinds + len(run.plan.calls) + jobs + told + fired + paused, sum(run.struck.values()), len(run.trace))
 
 
 def _cuts(run: Run) -> Iterator[Cut]:
@@ -68,5 +69,6 @@ def _cuts(run: Run) -> Iterator[Cut]:
         yield Cut(jobs=frozenset({place}))
         yield Cut(webhooks=frozenset({place}))
         yield Cut(schedules=frozenset({place}))
+        yield Cut(pauses=frozenset({place}))
     for number in range(1, run.fault_count + 1):
         yield Cut(faults=frozenset({number}))

@@ -9,7 +9,7 @@ from tests.simulation.batches import totals_of
 from tests.simulation.event_plan import PlannedWebhook
 from tests.simulation.faults import OF_BACKEND, OF_EVENTS, Fault
 from tests.simulation.observer import TABLE
-from tests.simulation.plan import NO_SWEEP, OUTSIDE, PROMPT, Configuration
+from tests.simulation.plan import NO_SWEEP, OUTSIDE, PAUSED, PROMPT, Configuration
 from tests.simulation.report import Totals, story, summary
 from tests.simulation.schedule import Cut, Run, simulate
 
@@ -39,6 +39,26 @@ def test_the_product_breaks_no_invariant(runs: list[Run]) -> None:
 
 def test_the_product_breaks_no_invariant_of_what_it_tells_and_fires(told_runs: list[Run]) -> None:
     assert [(run.seed, run.violations[0]) for run in told_runs if run.violations] == []
+
+
+def test_the_product_breaks_no_invariant_while_an_operator_pauses_and_resumes() -> None:
+    runs = [simulate(seed, configuration=PAUSED) for seed in range(1, 201)]
+    assert [(run.seed, run.violations[0]) for run in runs if run.violations] == []
+    done = Counter(what for run in runs for _, who, what in run.trace if who.startswith(("pause", "resume")))
+    assert done["add pause"] > 100
+    assert done["remove pause"] > 100
+    assert done["send"] > 10, "some waited, and were sent at once"
+
+
+def test_pauses_can_be_left_out_and_are_told_of() -> None:
+    run = next(run for run in map(_paused, range(1, 50)) if len(run.plan.pauses) == 2)
+    assert sum(" is paused from " in line for line in story(run)) == 2
+    smaller = simulate(run.seed, configuration=PAUSED, cut=Cut(pauses=frozenset({0})))
+    assert smaller.plan.pauses == run.plan.pauses[1:]
+
+
+def _paused(seed: int) -> Run:
+    return simulate(seed, configuration=PAUSED)
 
 
 def test_some_schedules_have_everything_at_once(told_runs: list[Run]) -> None:
@@ -134,11 +154,12 @@ def _webhooks(run: Run) -> list[PlannedWebhook]:
 def test_a_seed_does_the_same_in_another_process() -> None:
     """Where strings hash differently, so that the order of a set would."""
     program = """
-from tests.simulation.plan import OUTSIDE
+from tests.simulation.plan import FULL, OUTSIDE, PAUSED
 from tests.simulation.schedule import simulate
-print(simulate(77).digest() + simulate(77, configuration=OUTSIDE).digest())
+print("".join(simulate(77, configuration=each).digest() for each in (FULL, OUTSIDE, PAUSED)))
 """
     command = [sys.executable, "-c", program]
     env = {"PYTHONHASHSEED": "1"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=env, cwd=Path(__file__).parents[2])
-    assert done.stdout.strip() == simulate(77).digest() + simulate(77, configuration=OUTSIDE).digest()
+    others = "".join(simulate(77, configuration=each).digest() for each in (OUTSIDE, PAUSED))
+    assert done.stdout.strip() == simulate(77).digest() + others

@@ -17,6 +17,7 @@ from tests.simulation.minutes import Minutes
 from tests.simulation.models import History, Ids, Queue, Rows
 from tests.simulation.observer import FINAL, STEPS_BOUND, Observer, instant, ms
 from tests.simulation.outside import Outside
+from tests.simulation.pausing import Pausing
 from tests.simulation.plan import (
     FULL,
     HOUR,
@@ -89,6 +90,7 @@ class World:
             dead_letters=self.letters,
         )
         self.calendar = None if plan.firing is None else Calendar(self, plan.firing)
+        self.pausing = Pausing(self, plan.pauses) if plan.pauses else None
         self.outside = None if plan.telling is None else Outside(self, plan.telling)
 
     # What the queue model needs of a clock.
@@ -265,6 +267,8 @@ class World:
             self.scheduler.at(at_ms, self._purge)
         if self.calendar is not None:
             self.calendar.begin()
+        if self.pausing is not None:
+            self.pausing.begin()
         if self.outside is not None:
             self.outside.begin()
         if self.faults.is_on(Fault.UNREADABLE_ROW):

@@ -10,6 +10,7 @@ from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.delivery import SHARDS
 from chalicelib.domain.errors import AttemptFailed, Unavailable
 from chalicelib.domain.jobs import Job, JobError, JobId, JobKey
+from chalicelib.domain.pauses import JobsOfUser
 from chalicelib.domain.users import UserId
 from chalicelib.domain.webhooks import CALLBACKS, WebhookId
 from chalicelib.services.dead_letters import DEAD_LETTERED, Burial
@@ -17,6 +18,7 @@ from chalicelib.services.due_rows import PAGE
 from chalicelib.services.erasure import NEEDED
 from chalicelib.services.execution import Outcome
 from tests.factories import (
+    ADAS_JOBS,
     KEY,
     OWNER,
     World,
@@ -25,6 +27,7 @@ from tests.factories import (
     make_claim,
     make_event,
     make_job,
+    make_pause,
     make_session,
     make_user,
     make_webhook,
@@ -72,6 +75,16 @@ def test_the_account_its_credentials_its_webhooks_and_its_jobs_go_and_nothing_of
     assert (len(world.users.all()), len(world.credentials.rows), len(world.jobs.all())) == (1, 2, 3)
     assert len(world.webhooks.all()) == 2
     assert world.erasures.orders == [], "all of it fitted the time"
+
+
+def test_a_pause_of_the_users_jobs_goes_and_that_of_others_stays() -> None:
+    """Else it would count among the most there may be, and nobody could name the user to end it."""
+    world = populated(World())
+    others = [make_pause(JobsOfUser(owner_id=OTHER, username="bob")), make_pause()]
+    for pause in (make_pause(ADAS_JOBS), *others):
+        world.pauses.add(pause, [])
+    world.erasure().erase(ORDER, plenty)
+    assert {pause.jobs for pause in world.pauses.all()} == {pause.jobs for pause in others}
 
 
 def test_jobs_go_whatever_their_status_and_also_expired_ones() -> None:

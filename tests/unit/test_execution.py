@@ -5,9 +5,24 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import AttemptCancelled, AttemptFailed, Unavailable
-from chalicelib.domain.jobs import Claim, Job, JobError, JobKey, JobStatus
+from chalicelib.domain.jobs import Claim, Job, JobError, JobId, JobKey, JobStatus
+from chalicelib.domain.pauses import JobsOfOperation, JobsOfUser, SomeJobs
+from chalicelib.domain.users import UserId
 from chalicelib.services.execution import Execution, Outcome
-from tests.factories import KEY, LEASE, LEASE_MARGIN, OWNER, TIMEOUT, World, make_act, make_claim, make_job
+from tests.factories import (
+    ADAS_JOBS,
+    KEY,
+    LEASE,
+    LEASE_MARGIN,
+    OWNER,
+    SQUARE_SUMS,
+    TIMEOUT,
+    World,
+    make_act,
+    make_claim,
+    make_job,
+    make_pause,
+)
 from tests.fakes import NOON, FixedChance
 
 PLENTY = timedelta(minutes=10)
@@ -284,6 +299,77 @@ def test_an_attempt_is_told_when_its_job_is_gone_or_taken_over() -> None:
     world, execution = world_with(make_job(), OneRunner(run))
     assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.SUPERSEDED
     assert told == [True]
+
+
+@pytest.mark.parametrize("jobs", [SQUARE_SUMS, ADAS_JOBS])
+def test_a_paused_job_waits_and_its_message_is_let_go(jobs: SomeJobs) -> None:
+    world, execution = world_with(make_job(), OneRunner(lambda *_: "14"))
+    world.pauses.add(make_pause(jobs), [])
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+    assert Outcome.PAUSED.is_settled
+    assert current(world) == make_job()
+    world.pauses.remove(jobs, [])
+    world.clock.advance(seconds=10)
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.SUCCESS
+
+
+@pytest.mark.parametrize(
+    "jobs", [JobsOfOperation(operation="cube_sum"), JobsOfUser(owner_id=UserId("another"), username="bob")]
+)
+def test_what_is_paused_for_others_begins(jobs: SomeJobs) -> None:
+    world, execution = world_with(make_job())
+    world.pauses.add(make_pause(jobs), [])
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.SUCCESS
+
+
+def test_a_paused_owners_message_is_refused_without_a_look_at_the_jobs_table() -> None:
+    world, execution = world_with(make_job())
+    world.pauses.add(make_pause(ADAS_JOBS), [])
+    world.jobs.away = True
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+
+
+@pytest.mark.parametrize(
+    ("job", "outcome"),
+    [
+        (make_job().claimed(make_claim("a")), Outcome.HELD),
+        (make_job().cancelled(make_act("a")), Outcome.ALREADY_FINAL),
+        (None, Outcome.GONE),
+        (lost_attempt(attempt=3, ago=timedelta(seconds=1)), Outcome.PAUSED),
+    ],
+)
+def test_a_pause_of_its_operation_changes_nothing_of_a_job_that_does_not_wait(
+    job: Job | None, outcome: Outcome
+) -> None:
+    """The last one waits to be failed for its lost attempts; that too can wait."""
+    world, execution = world_with(job)
+    world.pauses.add(make_pause(), [])
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is outcome
+    assert world.jobs.get(KEY) == job
+
+
+def test_an_attempt_that_runs_when_its_operation_is_paused_goes_on_to_its_end_and_has_no_next_one() -> None:
+    def run(_job: Job, _is_cancelled: Callable[[], bool]) -> str:
+        world.pauses.add(make_pause(), [])
+        raise RAISED
+
+    world, execution = world_with(make_job(), OneRunner(run))
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.RETRIED
+    world.clock.advance(seconds=10)
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+
+
+def test_a_pause_is_felt_within_ten_seconds_and_so_is_its_end() -> None:
+    world, execution = world_with(make_job())
+    execution.execute(JobKey(owner_id=OWNER, job_id=JobId("none")), time_left=PLENTY, whole_time=PLENTY)
+    world.pauses.add(make_pause(), [])
+    world.clock.advance(seconds=10)
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+    world.pauses.remove(SQUARE_SUMS, [])
+    world.clock.advance(seconds=9.999)
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+    world.clock.advance(seconds=0.001)
+    assert execution.execute(KEY, time_left=PLENTY, whole_time=PLENTY) is Outcome.SUCCESS
 
 
 def test_a_store_away_before_the_claim_leaves_the_job_waiting() -> None:

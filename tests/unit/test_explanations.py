@@ -5,7 +5,8 @@ import pytest
 
 from chalicelib.domain.explanations import explanation
 from chalicelib.domain.jobs import Job, JobError
-from tests.factories import KEY, LEASE, make_act, make_claim, make_job
+from chalicelib.domain.pauses import JobPause
+from tests.factories import ADAS_JOBS, KEY, LEASE, make_act, make_claim, make_job, make_pause
 from tests.fakes import NOON
 
 HELD = make_job().claimed(make_claim("a"))
@@ -89,6 +90,43 @@ def test_a_lost_attempt_is_said_to_be_lost(job: Job, end: str) -> None:
     sentence = explanation(job, at=NOON + LEASE)
     assert "was not heard of by 2026-11-23T12:01:15Z and is taken for lost; " in sentence
     assert sentence.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("job", "pause", "end"),
+    [
+        (
+            make_job(),
+            make_pause(reason="it floods the planet service"),
+            (
+                " waits for attempt 1 of 3, which is due since 2026-11-23T12:00:00Z; the operation square_sum is paused"
+                " since 2026-11-23T12:00:00Z (it floods the planet service), so no attempt begins until an"
+                " administrator resumes that, and what is due by then begins within 15 minutes of it."
+            ),
+        ),
+        (
+            make_job(run_at=NOON + timedelta(days=1)),
+            make_pause(ADAS_JOBS),
+            (
+                "which is due at 2026-11-24T12:00:00Z; its owner's jobs are paused since 2026-11-23T12:00:00Z, so no"
+                " attempt begins until an administrator resumes that, and what is due by then begins within 15 minutes"
+                " of it."
+            ),
+        ),
+    ],
+)
+def test_a_pause_is_what_a_job_waits_for(job: Job, pause: JobPause, end: str) -> None:
+    sentence = explanation(job, at=NOON, pause=pause)
+    assert sentence.endswith(end)
+    assert pause.paused_by not in sentence
+
+
+def test_a_pause_is_nothing_to_an_attempt_that_runs_and_holds_the_next_one_back() -> None:
+    pause = make_pause()
+    assert explanation(HELD, at=NOON, pause=pause) == explanation(HELD, at=NOON)
+    sentence = explanation(HELD, at=NOON + LEASE, pause=pause)
+    assert "is taken for lost; the operation square_sum is paused since 2026-11-23T12:00:00Z, so no" in sentence
+    assert "the next attempt begins" not in sentence
 
 
 def test_what_is_not_on_record_is_said_to_be_unknown() -> None:

@@ -18,6 +18,7 @@ from chalicelib.adapters.dynamodb.items import (
     text,
     to_job_item,
 )
+from chalicelib.adapters.dynamodb.job_rows import batch, listed_job
 from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, EPOCH, due_key, job_key, shard_value
 from chalicelib.domain.delivery import shard
 from chalicelib.domain.errors import ConcurrentUpdate
@@ -37,7 +38,11 @@ IS_CLAIMABLE = (
     " OR #status = :in_progress AND #lease_expires_at_epoch_ms <= :now)"
     " AND #attempt < #last_attempt AND #timeout_ms <= :time_left AND #expires_at_epoch_s > :now_s"
 )
-"""`Job.is_claimable`: due, or left by an attempt whose lease ran out. Also false when there is no such item."""
+"""
+`Job.is_claimable`: due, or left by an attempt whose lease ran out. Also false when there is no such item.
+
+Where operations are paused, a claim has their names besides; see `_claimable`.
+"""
 
 CLAIMED = (
     "SET #status = :in_progress, #token = :token, #lease_expires_at_epoch_ms = :lease_base + #timeout_ms,"
@@ -80,10 +85,17 @@ class DynamoDBJobRepository:
         item = answer.get("Item")
         return from_job_item(item) if item else None
 
+    def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+        """Return the jobs there are of some keys."""
+        items, _ = batch(self._client(), self._table, keys)
+        read = [listed_job(item) for item in items.values()]
+        return [job for job in read if job is not None]
+
     def claim(self, key: JobKey, claim: Claim) -> Job:
         """Begin the next attempt, or raise `ConcurrentUpdate`."""
         client = self._client()
         act = claim.act
+        condition, paused = _claimable(claim)
         # The log derives the attempt of each event from the row's, which a claim does not know.
         event = JobEvent(at=act.at, transition=Transition.CLAIM, attempt=0, worker=act.worker)
         try:
@@ -92,8 +104,8 @@ class DynamoDBJobRepository:
                     TableName=self._table,
                     Key=job_key(key),
                     UpdateExpression=CLAIMED,
-                    ConditionExpression=IS_CLAIMABLE,
-                    ExpressionAttributeNames=_names_in(CLAIMED, IS_CLAIMABLE),
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=_names_in(CLAIMED, condition),
                     ExpressionAttributeValues={
                         ":pending": text(JobStatus.PENDING),
                         ":in_progress": text(JobStatus.IN_PROGRESS),
@@ -105,6 +117,7 @@ class DynamoDBJobRepository:
                         ":time_left": duration_ms(claim.time_left),
                         ":events": {"L": [event_value(event)]},
                         ":one": number(1),
+                        **paused,
                     },
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -189,6 +202,14 @@ class DynamoDBJobRepository:
         key = None if after is None else due_key(after, shard)
         found = due_items(self._client(), self._table, shard, at=at, limit=limit, after=key, called="jobs")
         return [from_due_item(item) for item in found]
+
+
+def _claimable(claim: Claim) -> "tuple[str, Item]":
+    """Return the condition of a claim, and the values that it has besides those of `IS_CLAIMABLE`."""
+    if not claim.paused_operations:
+        return IS_CLAIMABLE, {}
+    paused = {f":paused{place}": text(name) for place, name in enumerate(sorted(claim.paused_operations))}
+    return f"{IS_CLAIMABLE} AND NOT #operation IN ({', '.join(paused)})", paused
 
 
 def _as_seen(seen: Job) -> "Item":

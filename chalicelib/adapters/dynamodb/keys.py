@@ -13,6 +13,7 @@ from chalicelib.domain.audit import EventId
 from chalicelib.domain.credentials import CredentialId
 from chalicelib.domain.job_ends import Ending
 from chalicelib.domain.jobs import JobKey, JobStatus
+from chalicelib.domain.pauses import JobsOfOperation, SomeJobs
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.schedules import ScheduleKey
 from chalicelib.domain.users import UserId, username_key
@@ -192,6 +193,38 @@ def due_delivery_key(due: DueDelivery, shard: str) -> "Item":
     """Key of one entry of the index of due deliveries."""
     at_ms = (due.due_at - EPOCH) // timedelta(milliseconds=1)
     return delivery_key(due.key) | {"due_shard": {"S": shard}, "due_at_epoch_ms": {"N": str(at_ms)}}
+
+
+PAUSES = "all"
+"""The one partition of the pauses table, so that one Query reads all of it."""
+
+OPERATION_PAUSE = "operation"
+OWNER_PAUSE = "owner"
+"""What the sort key of a pause begins with; `#` and the operation's name or the owner's id follow."""
+
+
+def pause_key(jobs: SomeJobs) -> "Item":
+    """Key of the pause of some jobs."""
+    return (
+        _pause_key(jobs.operation, OPERATION_PAUSE)
+        if isinstance(jobs, JobsOfOperation)
+        else owner_pause_key(jobs.owner_id)
+    )
+
+
+def owner_pause_key(owner_id: UserId) -> "Item":
+    """Key of the pause of a user's jobs."""
+    return _pause_key(owner_id, OWNER_PAUSE)
+
+
+def _pause_key(name: str, kind: str) -> "Item":
+    return {"part": {"S": PAUSES}, "paused": {"S": f"{kind}#{name}"}}
+
+
+def parsed_pause_key(item: "Mapping[str, AttributeValueTypeDef]") -> tuple[str, str]:
+    """Return which kind of thing is paused, and its name."""
+    kind, _, name = item["paused"]["S"].partition("#")
+    return kind, name
 
 
 OWNER_STATUS_INDEX = "owner_status"

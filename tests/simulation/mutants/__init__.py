@@ -10,6 +10,7 @@ from tests.simulation.mutants.counting import COUNTING_ENDS
 from tests.simulation.mutants.delivering import DELIVERING_TO_WEBHOOKS
 from tests.simulation.mutants.firing import FIRING_SCHEDULES
 from tests.simulation.mutants.mutant import Mutant
+from tests.simulation.mutants.pausing import PAUSING
 from tests.simulation.mutants.repeating import REPEATING
 from tests.simulation.mutants.rescuing import RESCUING
 from tests.simulation.mutants.rules import RULES
@@ -23,6 +24,7 @@ MUTANTS = (
     *RUNNING,
     *RESCUING,
     *CALLING,
+    *PAUSING,
     *REPEATING,
     *TELLING,
     *DELIVERING_TO_WEBHOOKS,

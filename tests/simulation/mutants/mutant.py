@@ -7,6 +7,7 @@ from tests.simulation.plan import FULL, Configuration
 JOBS = "chalicelib.domain.jobs"
 DELIVERY = "chalicelib.domain.delivery"
 RECEIPTS = "chalicelib.domain.receipts"
+KNOWN_PAUSES = "chalicelib.services.known_pauses"
 EXECUTION = "chalicelib.services.execution"
 SWEEPING = "chalicelib.services.sweeping"
 DUE_ROWS = "chalicelib.services.due_rows"

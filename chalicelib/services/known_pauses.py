@@ -1,0 +1,42 @@
+"""What a container knows of the pauses, without asking for each job."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from chalicelib.domain.pauses import JobPause, JobPauses
+from chalicelib.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_FOR = timedelta(seconds=10)
+"""How long a container goes by what it read: a pause is felt everywhere within this time, and costs next to nothing."""
+
+
+class KnownPauses:
+    """
+    The pauses as they were at most `REMEMBERED_FOR` ago.
+
+    If they cannot be read they are as they were last read, and none in a container that never could: jobs must not
+    wait for a table that has nothing to say about nearly all of them.
+    """
+
+    def __init__(self, read: Callable[[], Sequence[JobPause]], *, clock: Clock) -> None:
+        """Go by what ``read`` returns."""
+        self._read = read
+        self._clock = clock
+        self._pauses = JobPauses()
+        self._asked_at: datetime | None = None
+
+    def now(self) -> JobPauses:
+        """Return the pauses, read anew if that was too long ago."""
+        at = self._clock.now()
+        if self._asked_at is None or at - self._asked_at >= REMEMBERED_FOR:
+            # As of before the call: its answer is of some moment after that, and must not be gone by for longer.
+            self._asked_at = at
+            try:
+                self._pauses = JobPauses(all=tuple(self._read()))
+            except Exception:
+                # Whatever the fault, be it the table's or the deployment's: jobs do not need the table to be computed.
+                logger.exception("pauses cannot be read; what was known of them holds")
+        return self._pauses
