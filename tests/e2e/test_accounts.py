@@ -8,11 +8,17 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.aws import client
-from tests.e2e.conftest import call, finished, local_stage, logged_in
+from tests.e2e.conftest import Runner, call, finished, local_stage, logged_in
 
 PASSWORD = "yourpassword"
 ANOTHER = "another fine password"
 JOB = {"operation": "square_sum", "data": [1, 2, 3]}
+
+
+@pytest.fixture(scope="module")
+def runner(runner_of_its_own: Runner) -> Runner:
+    """Its administrators list and change the jobs of all, a page of them."""
+    return runner_of_its_own
 
 
 def log_in(api: str, username: str, password: str = PASSWORD) -> Any:
