@@ -14,6 +14,7 @@ import { valueView } from "./value_view.js";
 const FINAL = new Set(["SUCCESS", "FAILED", "CANCELLED"]);
 const WAIT_S = 20;
 const LOOK_EVERY_MS = 3000;
+const LOOK_AT_ENDED_EVERY_MS = 15_000;
 
 export async function jobPage({ root, params, signal }) {
   const path = `/jobs/${encodeURIComponent(params.id)}`;
@@ -25,9 +26,14 @@ export async function jobPage({ root, params, signal }) {
   let shownResult;
   let following = new AbortController();
 
+  const explain = (sentence) => {
+    if (places.explanation.textContent === sentence) return;
+    show(places.explanation, h("p", { class: "explanation", role: "status" }, sentence));
+  };
+
   const draw = (events, explanation) => {
     showAgain(places.head, head(job, actions));
-    show(places.explanation, h("p", { class: "explanation", role: "status" }, explanation));
+    explain(explanation);
     show(places.facts, factsOf(job));
     const result = JSON.stringify([job.status, job.result, job.error]);
     if (result !== shownResult) show(places.outcome, outcome(job));
@@ -45,25 +51,34 @@ export async function jobPage({ root, params, signal }) {
     const headers = waitS ? { Prefer: `wait=${waitS}` } : {};
     const answer = await call("GET", path, { headers, etag, signal: within });
     show(places.trouble);
-    if (answer.status === 304) return;
-    const before = job;
-    etag = answer.headers.get("ETag");
-    job = answer.body;
+    if (answer.status === 304) {
+      // Why it waits may change though the job does not: it is due by now, or paused.
+      if (!FINAL.has(job.status)) explain((await call("GET", `${path}/explain`, { signal: within })).body.explanation);
+      return;
+    }
     const [log, told] = await Promise.all(
       ["/events", "/explain"].map((part) => call("GET", path + part, { signal: within })),
     );
+    const before = job;
+    job = answer.body;
+    etag = answer.headers.get("ETag");
     draw(log.body.events, told.body.explanation);
-    if (!FINAL.has(job.status)) return;
-    following.abort();
-    if (before !== null && !FINAL.has(before.status)) announce(`The job has ended: ${job.status}.`);
+    const [wasFinal, isFinal] = [before, job].map((each) => each !== null && FINAL.has(each.status));
+    if (before !== null && isFinal && !wasFinal) announce(`The job has ended: ${job.status}.`);
+    if (before === null || isFinal !== wasFinal) follow();
   };
 
   const follow = () => {
     following.abort();
-    if (FINAL.has(job.status)) return;
+    if (job.status === "SUCCESS") return;
     following = new AbortController();
     const within = AbortSignal.any([signal, following.signal]);
     const failed = (problem) => show(places.trouble, problemBox(problem));
+    if (FINAL.has(job.status)) {
+      // Somebody else may retry it: a program of the user's, or an administrator.
+      poll(() => look(0, within), { everyMs: LOOK_AT_ENDED_EVERY_MS, signal: within, failed });
+      return;
+    }
     // One call that is answered at the job's end, and looks in between, for what happens before.
     poll(() => isDueSoon(job) && look(WAIT_S, within), { everyMs: 500, signal: within, failed });
     poll(() => look(0, within), { everyMs: LOOK_EVERY_MS, signal: within, failed });
@@ -73,7 +88,6 @@ export async function jobPage({ root, params, signal }) {
     await call("POST", path + part);
     announce(news);
     await look(0, signal);
-    follow();
   };
   const actions = {
     cancel: () => changed("/cancel", "The job is called off."),
@@ -94,7 +108,6 @@ export async function jobPage({ root, params, signal }) {
   };
 
   await look(0, signal);
-  follow();
 }
 
 /** A wait for one that begins later is answered at once. */
