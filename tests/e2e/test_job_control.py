@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.jobs import DUE_TOLERANCE
+from chalicelib.services.known_pauses import REMEMBERED_FOR
 from tests.aws import client
 from tests.e2e.conftest import call, finished, local_stage, logged_in
+from tests.e2e.test_accounts import admin_named
 from tests.e2e.test_redrive import redrive
 
 SWEEP_PATIENCE_S = 75
@@ -84,6 +86,24 @@ def test_a_job_is_called_off_once_and_on_again(api: str, token: str) -> None:
     assert call(api, "POST", f"{path}/retry", token=token)[0] == 409
     events = call(api, "GET", f"{path}/events", token=token)[1]["events"]
     assert [event["transition"] for event in events] == ["SUBMIT", "CANCEL", "RETRY_BY_HAND", "CLAIM", "FINISH"]
+
+
+def test_the_job_of_a_user_who_is_paused_waits_until_it_is_resumed(api: str, aws_endpoint: str) -> None:
+    warden, paula = admin_named(api, aws_endpoint, "warden"), logged_in(api, "paula")
+    reason = "too many at once"
+    status, pause = call(api, "POST", "/admin/users/paula/pause", body={"reason": reason}, token=warden)
+    assert (status, pause["username"], pause["paused_by"], pause["reason"]) == (200, "paula", "warden", reason)
+    # By when its message comes, no consumer goes by what it knew before the pause.
+    path = submitted(api, paula, delay_s=REMEMBERED_FOR.seconds + 1)
+    headers = {"Prefer": f"wait={REMEMBERED_FOR.seconds + 4}"}
+    assert call(api, "GET", f"{path}/status", token=paula, headers=headers)[1] == {"status": "PENDING"}
+    explanation = call(api, "GET", f"{path}/explain", token=paula)[1]["explanation"]
+    assert f"its owner's jobs are paused since {pause['paused_at'][:19]}Z ({reason})" in explanation
+
+    assert call(api, "POST", "/admin/users/paula/resume", token=warden) == (200, {"sent": 1})
+    assert finished(api, path, paula, patience_s=60) == {"status": "SUCCESS", "result": 14}
+    assert call(api, "POST", "/admin/users/paula/resume", token=warden)[0] == 409
+    assert call(api, "GET", "/admin/pauses", token=warden) == (200, {"pauses": []})
 
 
 def test_a_dead_job_says_so_and_is_retried_by_a_redrive(

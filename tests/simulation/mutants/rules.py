@@ -106,8 +106,8 @@ RULES = (
         "cancel without new token",
         "cancelling keeps the token, so its write is taken for one that was made before",
         JOBS,
-        "return self._ended(JobStatus.CANCELLED, Transition.CANCEL, act)",
-        "return replace(self._ended(JobStatus.CANCELLED, Transition.CANCEL, act), token=self.token)",
+        "return self._ended(JobStatus.CANCELLED, Transition.CANCEL, act, reason)",
+        "return replace(self._ended(JobStatus.CANCELLED, Transition.CANCEL, act, reason), token=self.token)",
     ),
     Mutant(
         "final job still due",
@@ -127,7 +127,7 @@ RULES = (
         "retry not logged",
         "a final state changes by hand, and the event log does not tell",
         JOBS,
-        "            events=self._events_and(_event(act, Transition.RETRY_BY_HAND, self.attempt)),\n",
+        "            events=self._events_and(_event(act, Transition.RETRY_BY_HAND, self.attempt, reason)),\n",
         "",
     ),
     # What the store itself adds.
