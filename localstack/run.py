@@ -44,7 +44,8 @@ PORT_MAX = 65_535
 T = TypeVar("T")
 
 TRY_IT = """
-Try it in another terminal:
+In the browser: {url}/dashboard
+Or in another terminal:
 
   make demo{port}
 

@@ -14,6 +14,7 @@ from chalicelib.adapters.system import SystemClock
 from chalicelib.domain.job_ends import SLOT, Addition, Count, Ending, begin_of, bucket
 from chalicelib.domain.jobs import JobId, JobKey, JobStatus
 from chalicelib.domain.users import UserId
+from chalicelib.services.known_pauses import REMEMBERED_FOR
 from deployment.emulated import clients
 from tests.browser.person import PASSWORD
 from tests.e2e.conftest import call, finished, local_stage, program
@@ -68,6 +69,7 @@ def made_up(api: str, aws_endpoint: str, receiver_url: str) -> History:
     finished(api, f"/jobs/{failed}", grace)
     pause = "/admin/operations/cube_sum/{}"
     assert call(api, "POST", pause.format("pause"), body={"reason": "waits for new limits"}, token=ada)[0] == 200
+    time.sleep(REMEMBERED_FOR / timedelta(seconds=1))  # till no consumer goes by what it knew before
     dead = _job(api, grace, operation="cube_sum", data=[2, 3], tags=["import"])
     bury(aws_endpoint, dead)
     finished(api, f"/jobs/{dead}", grace)
