@@ -154,8 +154,12 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
     pauses = DynamoDBPauseRepository(
         lambda: clients.dynamodb, table=settings.pauses_table, audit=audit, backoff=backoff
     )
+    # Its own of them: jobs go on when it fails, and must not wait long for it.
+    looked_at = DynamoDBPauseRepository(
+        lambda: clients.dynamodb_once, table=settings.pauses_table, audit=audit, backoff=backoff
+    )
     # Where an update has not brought the setting yet, nothing is paused.
-    known_pauses = KnownPauses(pauses.all if settings.pauses_table else tuple, clock=clock)
+    known_pauses = KnownPauses(looked_at.all if settings.pauses_table else tuple, clock=clock)
     execution = Execution(
         jobs=jobs,
         queue=queue,

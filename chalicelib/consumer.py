@@ -75,7 +75,7 @@ class Consumer:
         """
         whole_time = time_left()
         return self._answered(
-            messages, lambda key, _: self.execution.execute(key, time_left=time_left(), whole_time=whole_time)
+            messages, lambda key, _: self.execution.execute(key, time_left=time_left, whole_time=whole_time)
         )
 
     def bury(self, letters: Sequence[Message]) -> BatchResponse | None:

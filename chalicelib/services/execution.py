@@ -1,6 +1,7 @@
 """Running one job: claim, compute, then finish, retry or fail."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 
@@ -70,7 +71,7 @@ class Execution:
         self._pauses = pauses
         self._worker = worker
 
-    def execute(self, key: JobKey, *, time_left: timedelta, whole_time: timedelta) -> Outcome:
+    def execute(self, key: JobKey, *, time_left: Callable[[], timedelta], whole_time: timedelta) -> Outcome:
         """
         Run the job's next attempt, if it is due one, is not paused, and can end within ``time_left``.
 
@@ -84,13 +85,14 @@ class Execution:
         Raises:
             Unavailable: The store or the queue is away; the message must come back.
         """
+        # First, because a look that fails takes seconds, of which the job must not be promised any.
         pauses = self._pauses.now()
         if key.owner_id in pauses.owners:
             return Outcome.PAUSED
         margin = self._limits.lease_margin
         claim = Claim(
             act=self._act(),
-            time_left=time_left - margin,
+            time_left=time_left() - margin,
             lease_margin=margin,
             paused_operations=pauses.operations,
         )

@@ -1,7 +1,7 @@
 """The consumers of the queues, given the messages of SQS event source mappings."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from chalicelib.consumer import MessagesReturned
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import Claim, Job, JobId, JobKey, JobStatus
+from chalicelib.domain.pauses import JobPause
 from chalicelib.invocation import messages
 from tests.events import job_message, sqs_event
 from tests.factories import KEY, OWNER, World, make_act, make_claim, make_job
@@ -192,6 +193,23 @@ def test_a_job_that_cannot_be_handed_on_comes_back() -> None:
     world.jobs.add(make_job(key=SECOND))
     world.queue.away = True
     assert consumed(world, job_message(KEY), job_message(SECOND), time_left=running_down(90, 90, 10)) == failures(1)
+
+
+def test_the_time_that_a_look_at_the_pauses_took_is_promised_to_no_job() -> None:
+    """A table that hangs takes it from the first job."""
+    world = World()
+    world.jobs.add(make_job())
+    left = {"s": 90}
+
+    def hanging() -> Sequence[JobPause]:
+        left["s"] -= 16
+        detail = "the pauses table does not answer"
+        raise Unavailable(detail)
+
+    world.pauses.all = hanging  # type: ignore[method-assign]
+    assert consumed(world, job_message(KEY), time_left=lambda: timedelta(seconds=left["s"])) is None
+    assert statuses(world) == [JobStatus.PENDING]
+    assert list(world.queue.messages) == [KEY]
 
 
 def test_a_function_without_time_for_any_job_does_not_send_it_round_forever() -> None:

@@ -65,7 +65,7 @@ def _computed_while_its_caller_waits(attempt: Attempt) -> None:
 
     def meanwhile(number: int) -> None:
         if number == 1:
-            world.execution().execute(world.queue.messages[0], time_left=PLENTY, whole_time=PLENTY)
+            world.execution().execute(world.queue.messages[0], time_left=lambda: PLENTY, whole_time=PLENTY)
 
     world.pause.meanwhile = meanwhile
     attempt.headers["Prefer"] = "wait=10"

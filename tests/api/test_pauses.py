@@ -35,7 +35,7 @@ def outcomes(api: Api) -> list[Outcome]:
     """What a new container makes of the messages there are."""
     messages, api.world.queue.messages = list(api.world.queue.messages), type(api.world.queue.messages)()
     execution = api.world.execution()
-    return [execution.execute(key, time_left=PLENTY, whole_time=PLENTY) for key in messages]
+    return [execution.execute(key, time_left=lambda: PLENTY, whole_time=PLENTY) for key in messages]
 
 
 def test_an_operation_is_paused_listed_and_resumed() -> None:

@@ -21,7 +21,7 @@ def computed_at(api: Api, pause: int) -> None:
 
     def meanwhile(number: int) -> None:
         if number == pause:
-            api.world.execution().execute(api.world.queue.messages[0], time_left=PLENTY, whole_time=PLENTY)
+            api.world.execution().execute(api.world.queue.messages[0], time_left=lambda: PLENTY, whole_time=PLENTY)
 
     api.world.pause.meanwhile = meanwhile
 
@@ -140,7 +140,7 @@ def test_a_read_that_would_say_nothing_new_is_not_repeated(part: str) -> None:
         assert again.headers["ETag"] == tag
         assert again.headers["Retry-After"] == "1"
         assert "Content-Type" not in again.headers
-    api.world.execution().execute(api.world.queue.messages[0], time_left=PLENTY, whole_time=PLENTY)
+    api.world.execution().execute(api.world.queue.messages[0], time_left=lambda: PLENTY, whole_time=PLENTY)
     changed = api.send("GET", path, token=token, headers={"If-None-Match": tag})
     assert changed.status == 200
     assert changed.headers["ETag"] != tag

@@ -35,7 +35,7 @@ def consumed(ports: Ports) -> None:
         limits=LIMITS,
         pauses=KnownPauses(tuple, clock=CLOCK),
         worker="consumer",
-    ).execute(KEY, time_left=PLENTY, whole_time=PLENTY)
+    ).execute(KEY, time_left=lambda: PLENTY, whole_time=PLENTY)
 
 
 def buried(ports: Ports) -> None:

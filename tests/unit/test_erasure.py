@@ -234,7 +234,7 @@ def test_a_job_that_is_running_when_it_is_erased_ends_without_a_trace(failure: A
     world = World()
     world.runner = MeanwhileErased(world, failure)
     world.jobs.add(make_job())
-    assert world.execution().execute(KEY, time_left=LONG, whole_time=LONG) is Outcome.SUPERSEDED
+    assert world.execution().execute(KEY, time_left=lambda: LONG, whole_time=LONG) is Outcome.SUPERSEDED
     assert world.jobs.all() == []
     assert not world.queue.messages, "neither is it sent again"
 
@@ -259,7 +259,7 @@ def test_a_sweep_that_has_just_seen_an_erased_job_does_not_bring_it_back() -> No
     assert world.sweep().run(plenty).looked_at == 1
     assert world.jobs.all() == []
     assert list(world.queue.messages) == [KEY]
-    assert world.execution().execute(KEY, time_left=LONG, whole_time=LONG) is Outcome.GONE
+    assert world.execution().execute(KEY, time_left=lambda: LONG, whole_time=LONG) is Outcome.GONE
     assert world.jobs.all() == []
 
 

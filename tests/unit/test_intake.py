@@ -83,7 +83,7 @@ def test_an_event_that_is_told_twice_makes_one_job() -> None:
 def test_an_event_that_is_told_twice_leaves_its_job_as_it_has_become() -> None:
     world = world_of_ada()
     key = submitted(world).job.key
-    world.execution().execute(key, time_left=timedelta(minutes=5), whole_time=timedelta(minutes=5))
+    world.execution().execute(key, time_left=lambda: timedelta(minutes=5), whole_time=timedelta(minutes=5))
     again = submitted(world).job
     assert (again.status, again.result_json) == (JobStatus.SUCCESS, "14")
     assert world.jobs.all() == [again]

@@ -172,7 +172,7 @@ def test_a_late_message_of_a_deleted_job_is_let_go() -> None:
     world.jobs.add(SUCCEEDED)
     world.services().jobs.delete(OWNER, KEY.job_id)
     left = timedelta(minutes=10)
-    world.execution().execute(KEY, time_left=left, whole_time=left)
+    world.execution().execute(KEY, time_left=lambda: left, whole_time=left)
     assert not world.jobs.all()
     assert not world.queue.messages
 

@@ -1,8 +1,18 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from chalicelib.adapters.aws import AwsClients
+from chalicelib.bootstrap import Services, build
+from chalicelib.config import Settings
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.pauses import JobPause, JobPauses
+from chalicelib.invocation import messages
 from chalicelib.services.known_pauses import KnownPauses
-from tests.factories import SQUARE_SUMS, World, make_job, make_pause
+from tests.deployment import environment
+from tests.events import job_message, sqs_event
+from tests.factories import KEY, LEASE, SQUARE_SUMS, World, make_job, make_pause
 
 
 def test_pauses_are_read_once_in_ten_seconds() -> None:
@@ -49,8 +59,52 @@ def test_with_the_store_away_what_was_known_holds_and_the_log_says_so(caplog: py
         known.now()
     assert world.pauses.reads == 2, "a store that is away is asked once in a while, not for each job"
     world.pauses.away = False
-    world.clock.advance(seconds=10)
+    world.clock.advance(seconds=30)
     assert not known.now().operations
+
+
+def test_a_store_that_hangs_is_asked_again_half_a_minute_after_its_silence() -> None:
+    world = World()
+
+    def hanging() -> list[JobPause]:
+        world.pauses.reads += 1
+        world.clock.advance(seconds=3)
+        detail = "the pauses table does not answer"
+        raise Unavailable(detail)
+
+    known = KnownPauses(hanging, clock=world.clock)
+    known.now()
+    world.clock.advance(seconds=29.999)
+    known.now()
+    assert world.pauses.reads == 1
+    world.clock.advance(seconds=0.001)
+    known.now()
+    assert world.pauses.reads == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda services: services.pauses.of(make_job()),
+        lambda services: services.consumer.consume(messages(sqs_event(job_message(KEY))), lambda: LEASE),
+    ],
+)
+def test_jobs_wait_for_one_try_to_read_them(call: Callable[[Services], object]) -> None:
+    """By the client whose calls end within 3 s, in the consumer and in the API."""
+    tries: list[int] = []
+
+    class Away:
+        def __init__(self, config: Any) -> None:
+            self.attempts = config.retries["total_max_attempts"]
+
+        def query(self, **_: object) -> None:
+            tries.append(self.attempts)
+            detail = "no connection"
+            raise OSError(detail)
+
+    settings = Settings.from_env(environment(PARTIAL_BATCH_RESPONSES="true"))
+    call(build(settings, AwsClients(lambda _, *, config: Away(config))))
+    assert tries == [1]
 
 
 def test_a_fault_of_the_deployment_stops_no_job_either(caplog: pytest.LogCaptureFixture) -> None:

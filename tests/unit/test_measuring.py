@@ -48,7 +48,7 @@ def world_with(job: Job, *failures: Exception | None) -> World:
 
 
 def delivered(world: World) -> Outcome:
-    return world.execution().execute(KEY, time_left=PLENTY, whole_time=PLENTY)
+    return world.execution().execute(KEY, time_left=lambda: PLENTY, whole_time=PLENTY)
 
 
 def ended(world: World) -> Job:

@@ -21,8 +21,8 @@ PAUSING = (
         "pauses remembered for ever",
         "a container reads the pauses once and goes by that as long as it lives",
         KNOWN_PAUSES,
-        "if self._asked_at is None or at - self._asked_at >= REMEMBERED_FOR:",
-        "if self._asked_at is None:",
+        "if self._ask_again_at is None or at >= self._ask_again_at:",
+        "if self._ask_again_at is None:",
     ),
     Mutant(
         "pauses remembered for long",
