@@ -31,7 +31,7 @@ def _waiting(job: Job, at: datetime, pause: JobPause | None) -> str:
         why = f"The job was accepted at {_time(job.created_at)} and waits for attempt {_number(job, 1)},"
     due = f"{why} which is due {'at' if at < job.run_at else 'since'} {_time(job.run_at)}"
     if pause is not None:
-        return f"{due}; {_paused(pause)}."
+        return f"{due}; {_paused(pause)}, so {_no_attempt()}."
     if at < job.run_at:
         return f"{due}."
     return (
@@ -44,10 +44,13 @@ def _paused(pause: JobPause) -> str:
     jobs = pause.jobs
     paused = f"the operation {jobs.operation} is" if isinstance(jobs, JobsOfOperation) else "its owner's jobs are"
     reason = "" if pause.reason is None else f" ({pause.reason})"
+    return f"{paused} paused since {_time(pause.paused_at)}{reason}"
+
+
+def _no_attempt() -> str:
     minutes = f"{RESEND_AFTER_MAX.total_seconds() / 60:.0f} minutes"
     return (
-        f"{paused} paused since {_time(pause.paused_at)}{reason}, so no attempt begins until an administrator resumes"
-        f" that, and what is due by then begins within {minutes} of it"
+        f"no attempt begins until an administrator resumes that, and what is due by then begins within {minutes} of it"
     )
 
 
@@ -64,14 +67,19 @@ def _running(job: Job, at: datetime, pause: JobPause | None) -> str:
         f" {_time(job.lease_expires_at)} and is taken for lost;"
     )
     if pause is not None:
-        return f"{lost} {_paused(pause)}."
+        waits = f"{_after_loss(job)}, but not before an administrator resumes that" if _is_last(job) else _no_attempt()
+        return f"{lost} {_paused(pause)}, so {waits}."
     return f"{lost} within two minutes of {_time(job.due_at)} {_after_loss(job)}."
 
 
 def _after_loss(job: Job) -> str:
-    if job.attempt >= job.last_attempt:
+    if _is_last(job):
         return "the job fails, because that was its last attempt"
     return "the next attempt begins"
+
+
+def _is_last(job: Job) -> bool:
+    return job.attempt >= job.last_attempt
 
 
 def _reason(job: Job) -> str:

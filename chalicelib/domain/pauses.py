@@ -67,6 +67,15 @@ class JobPause:
     paused_by: str
     reason: str | None = None
 
+    def holds(self, job: Job) -> bool:
+        """
+        Whether a job waits for the end of this pause, once no attempt runs.
+
+        One whose last attempt was lost needs no other, only to be failed, from which a pause of its operation does not
+        keep it. One of its owner does: it is known before the row is read.
+        """
+        return self.jobs.has(job) and (isinstance(self.jobs, JobsOfUser) or job.attempt < job.last_attempt)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPauses:
@@ -86,4 +95,4 @@ class JobPauses:
 
     def of(self, job: Job) -> JobPause | None:
         """Return a pause that keeps a job waiting, the one that began last if there are two; ``None`` without any."""
-        return max((each for each in self.all if each.jobs.has(job)), key=lambda each: each.paused_at, default=None)
+        return max((each for each in self.all if each.holds(job)), key=lambda each: each.paused_at, default=None)

@@ -150,10 +150,10 @@ class Execution:
             return Outcome.ALREADY_FINAL
         if job.is_held(at):
             return Outcome.HELD
-        if job.operation in claim.paused_operations:
-            return Outcome.PAUSED
         if job.attempt >= job.last_attempt:
             return self._exhausted(job)
+        if job.operation in claim.paused_operations:
+            return Outcome.PAUSED
         return self._without_time(job, claim, whole_time) if job.is_due(at) else Outcome.NOT_DUE
 
     def _without_time(self, job: Job, claim: Claim, whole_time: timedelta) -> Outcome:

@@ -335,17 +335,42 @@ def test_a_paused_owners_message_is_refused_without_a_look_at_the_jobs_table() -
         (make_job().claimed(make_claim("a")), Outcome.HELD),
         (make_job().cancelled(make_act("a")), Outcome.ALREADY_FINAL),
         (None, Outcome.GONE),
-        (lost_attempt(attempt=3, ago=timedelta(seconds=1)), Outcome.PAUSED),
     ],
 )
 def test_a_pause_of_its_operation_changes_nothing_of_a_job_that_does_not_wait(
     job: Job | None, outcome: Outcome
 ) -> None:
-    """The last one waits to be failed for its lost attempts; that too can wait."""
     world, execution = world_with(job)
     world.pauses.add(make_pause(), [])
     assert execution.execute(KEY, time_left=lambda: PLENTY, whole_time=PLENTY) is outcome
     assert world.jobs.get(KEY) == job
+
+
+def test_a_job_whose_last_attempt_was_lost_fails_while_its_operation_is_paused() -> None:
+    """No attempt begins by that, and its owner need not wait for the end of the pause to be told."""
+    world, execution = world_with(lost_attempt(attempt=3, ago=timedelta(seconds=1)))
+    world.pauses.add(make_pause(), [])
+    assert execution.execute(KEY, time_left=lambda: PLENTY, whole_time=PLENTY) is Outcome.FAILED
+    error = current(world).error
+    assert error is not None
+    assert error.code == "ATTEMPTS_EXHAUSTED"
+
+
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_of_a_paused_owner_a_job_whose_attempt_was_lost_waits_be_it_the_last_or_not(attempt: int) -> None:
+    lost = lost_attempt(attempt=attempt, ago=timedelta(seconds=1))
+    world, execution = world_with(lost)
+    world.pauses.add(make_pause(ADAS_JOBS), [])
+    assert execution.execute(KEY, time_left=lambda: PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+    assert current(world) == lost
+
+
+def test_a_job_that_lost_an_attempt_and_has_others_waits_while_its_operation_is_paused() -> None:
+    lost = lost_attempt(attempt=2, ago=timedelta(seconds=1))
+    world, execution = world_with(lost)
+    world.pauses.add(make_pause(), [])
+    assert execution.execute(KEY, time_left=lambda: PLENTY, whole_time=PLENTY) is Outcome.PAUSED
+    assert current(world) == lost
 
 
 def test_an_attempt_that_runs_when_its_operation_is_paused_goes_on_to_its_end_and_has_no_next_one() -> None:

@@ -129,6 +129,14 @@ def test_a_pause_is_nothing_to_an_attempt_that_runs_and_holds_the_next_one_back(
     assert "the next attempt begins" not in sentence
 
 
+def test_a_lost_last_attempt_fails_the_job_when_its_owner_is_resumed() -> None:
+    sentence = explanation(LAST, at=NOON + LEASE, pause=make_pause(ADAS_JOBS))
+    assert sentence.endswith(
+        " and is taken for lost; its owner's jobs are paused since 2026-11-23T12:00:00Z, so the job fails, because that"
+        " was its last attempt, but not before an administrator resumes that."
+    )
+
+
 def test_what_is_not_on_record_is_said_to_be_unknown() -> None:
     """Rows outlive the code that wrote them."""
     failed = replace(FAILED, error=None, finished_at=None)

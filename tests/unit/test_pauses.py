@@ -42,6 +42,14 @@ def test_of_two_pauses_of_a_job_the_later_one_is_told() -> None:
     assert JobPauses(all=(make_pause(CUBE_SUMS), make_pause(BOBS_JOBS))).of(make_job()) is None
 
 
+def test_from_failing_for_a_lost_last_attempt_only_a_pause_of_its_owner_keeps_a_job() -> None:
+    second, last = (make_job(attempt=attempt).claimed(make_claim("a")) for attempt in (1, 2))
+    of_operation = make_pause(paused_at=NOON + timedelta(seconds=1))
+    assert JobPauses(all=(of_operation,)).of(second) == of_operation
+    assert JobPauses(all=(of_operation,)).of(last) is None
+    assert JobPauses(all=(of_operation, make_pause(ADAS_JOBS))).of(last) == make_pause(ADAS_JOBS)
+
+
 def test_a_job_of_a_paused_operation_is_not_claimable() -> None:
     claim = make_claim("a", paused_operations=frozenset({"cube_sum"}))
     assert make_job().is_claimable(claim)
