@@ -65,7 +65,9 @@ class PauseList(msgspec.Struct, frozen=True):
 class Resumed(msgspec.Struct, frozen=True):
     """Answer of ``POST /admin/operations/{operation}/resume`` and ``POST /admin/users/{username}/resume``."""
 
-    sent: Annotated[int, described("How many waiting jobs were sent at once; the rest follows within 15 minutes.", 3)]
+    sent: Annotated[
+        int, described("How many waiting jobs were sent at once; the sweep sends the rest, some hundred a minute.", 3)
+    ]
 
 
 def list_pauses(call: Call) -> Response:

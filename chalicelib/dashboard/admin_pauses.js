@@ -37,7 +37,7 @@ export function pauseButton(kind, name, changed) {
 /** Return a button that ends a pause; `changed` is told. */
 export function resumeButton(kind, name, changed) {
   const act = async () => {
-    const text = "Waiting jobs that are due begin again: some at once, all within 15 minutes.";
+    const text = "Waiting jobs that are due begin again: some thousands at once, more at some hundred a minute.";
     if (!(await confirmed(`Resume ${name}?`, text, "Resume", { kind: "primary" }))) return;
     const { sent } = (await call("POST", `${pausedPath(kind, name)}/resume`)).body;
     announce(`${name} is resumed; ${sent.toLocaleString()} of the waiting jobs were sent at once.`);

@@ -50,7 +50,8 @@ def _paused(pause: JobPause) -> str:
 def _no_attempt() -> str:
     minutes = f"{RESEND_AFTER_MAX.total_seconds() / 60:.0f} minutes"
     return (
-        f"no attempt begins until an administrator resumes that, and what is due by then begins within {minutes} of it"
+        f"no attempt begins until an administrator resumes that; what is due by then begins within {minutes} of it, or"
+        " later if thousands of jobs wait"
     )
 
 

@@ -75,7 +75,7 @@ class PauseService:
         """
         Let an operation's attempts begin again; return how many waiting jobs were sent at once.
 
-        The rest follows within 15 minutes.
+        The sweep sends the rest, some hundred a minute.
 
         Raises:
             NotFound: There is no such operation, and no pause of one that is no more.
@@ -92,7 +92,7 @@ class PauseService:
         """
         Let the attempts of a user's jobs begin again; return how many waiting jobs were sent at once.
 
-        The rest follows within 15 minutes.
+        The sweep sends the rest, some hundred a minute.
 
         Raises:
             NotFound: Nobody has this name.

@@ -14,7 +14,7 @@ from chalicelib.services.known_pauses import REMEMBERED_FOR
 logger = logging.getLogger(__name__)
 
 SENT_FOR = timedelta(seconds=10)
-"""For how long one call sends; the sweep does the rest within `RESEND_AFTER_MAX`."""
+"""For how long one call sends; the sweep does the rest, some hundred a minute."""
 
 DELAY = REMEMBERED_FOR + timedelta(seconds=1)
 """
