@@ -27,6 +27,7 @@ from chalicelib.adapters.dynamodb.webhooks import DynamoDBWebhookRepository
 from chalicelib.adapters.erasure_queue import SqsErasureQueue
 from chalicelib.adapters.event_bus import EventBridgeBus
 from chalicelib.adapters.intake_queue import SqsIntakeQueue, SqsRefusedMessages
+from chalicelib.adapters.no_pauses import NoPauses
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.adapters.passwords import PasslibPasswordHasher
 from chalicelib.adapters.relay_failures import SqsRelayFailures
@@ -46,6 +47,7 @@ from chalicelib.erasures import ErasureConsumer
 from chalicelib.intake import IntakeConsumer
 from chalicelib.job_administration_wiring import wired_job_administration
 from chalicelib.operations.registry import OperationRegistry
+from chalicelib.pause_ports import PauseRepository
 from chalicelib.ports import (
     Clock,
     CursorSeal,
@@ -151,15 +153,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         table=settings.audit_table,
         retention=timedelta(days=settings.audit_retention_days),
     )
-    pauses = DynamoDBPauseRepository(
-        lambda: clients.dynamodb, table=settings.pauses_table, audit=audit, backoff=backoff
-    )
-    # Its own of them: jobs go on when it fails, and must not wait long for it.
-    looked_at = DynamoDBPauseRepository(
-        lambda: clients.dynamodb_once, table=settings.pauses_table, audit=audit, backoff=backoff
-    )
-    # Where an update has not brought the setting yet, nothing is paused.
-    known_pauses = KnownPauses(looked_at.all if settings.pauses_table else tuple, clock=clock)
+    pauses, known_pauses = _pauses(settings.pauses_table, clients, audit, backoff, clock)
     execution = Execution(
         jobs=jobs,
         queue=queue,
@@ -275,7 +269,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
                     DynamoDBJobEraser(lambda: clients.dynamodb, table=settings.jobs_table, backoff=backoff),
                     webhooks,
                     deliveries,
-                    *([pauses] if settings.pauses_table else []),
+                    pauses,
                 ],
                 queue=erasures,
             ),
@@ -395,3 +389,16 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         body_max_bytes=settings.body_max_bytes,
         clock=clock,
     )
+
+
+def _pauses(
+    table: str, clients: AwsClients, audit: DynamoDBAuditTrail, backoff: Backoff, clock: Clock
+) -> tuple[PauseRepository, KnownPauses]:
+    """Return all pauses, and what a container knows of them."""
+    if not table:
+        # Where an update has not brought the setting yet, nothing is paused.
+        return NoPauses(), KnownPauses(tuple, clock=clock)
+    # Its own of them: jobs go on when a look fails, and must not wait long for it.
+    looked_at = DynamoDBPauseRepository(lambda: clients.dynamodb_once, table=table, audit=audit, backoff=backoff)
+    pauses = DynamoDBPauseRepository(lambda: clients.dynamodb, table=table, audit=audit, backoff=backoff)
+    return pauses, KnownPauses(looked_at.all, clock=clock)

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.no_pauses import NoPauses
 from chalicelib.services.execution import Outcome
 from tests.api.client import Answer, Api
+from tests.factories import World
 
 NOON = "2026-11-23T12:00:00Z"
 REASON = "it floods the planet service"
 PLENTY = timedelta(minutes=10)
 
 
-def with_admin(*usernames: str) -> tuple[Api, str]:
+def with_admin(*usernames: str, world: World | None = None) -> tuple[Api, str]:
     """An API with an administrator and some users; and the administrator's token."""
-    api = Api()
+    api = Api(world)
     for username in ("root", *usernames):
         api.registered(username)
     api.made_admin("root")
@@ -104,6 +106,19 @@ def test_what_is_not_paused_cannot_be_resumed() -> None:
         answer = resumed(api, root, what)
         assert (answer.status, answer.problem["code"]) == (409, "CONFLICT")
         assert "GET /admin/pauses" in answer.problem["detail"]
+
+
+def test_before_the_template_has_brought_the_table_administrators_are_told_so() -> None:
+    world = World()
+    world.pauses = NoPauses()  # type: ignore[assignment]
+    api, root = with_admin("ada", world=world)
+    for answer in (
+        api.get("/admin/pauses", token=root),
+        *(paused(api, root, what) for what in ("operations/square_sum", "users/ada")),
+        *(resumed(api, root, what) for what in ("operations/square_sum", "users/ada")),
+    ):
+        assert (answer.status, answer.problem["code"]) == (503, "UNAVAILABLE")
+        assert "has no table of pauses yet (PAUSES_TABLE is not set)" in answer.problem["detail"]
 
 
 def test_with_the_pauses_away_jobs_are_explained_as_ever() -> None:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.adapters.aws import AwsClients
+from chalicelib.adapters.no_pauses import NoPauses
 from chalicelib.bootstrap import Services, build
 from chalicelib.config import Settings
 from chalicelib.domain.errors import Unavailable
@@ -105,6 +107,17 @@ def test_jobs_wait_for_one_try_to_read_them(call: Callable[[Services], object]) 
     settings = Settings.from_env(environment(PARTIAL_BATCH_RESPONSES="true"))
     call(build(settings, AwsClients(lambda _, *, config: Away(config))))
     assert tries == [1]
+
+
+def test_before_the_template_has_brought_the_table_nothing_is_paused_nor_can_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    services = build(replace(Settings.from_env(environment()), pauses_table=""))
+    assert services.pauses.of(make_job()) is None
+    assert not caplog.records
+    with pytest.raises(Unavailable, match="PAUSES_TABLE is not set"):
+        services.pauses.all()
+    assert not NoPauses().erase_some(KEY.owner_id), "an account can be erased all the same"
 
 
 def test_a_fault_of_the_deployment_stops_no_job_either(caplog: pytest.LogCaptureFixture) -> None:
