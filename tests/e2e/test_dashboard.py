@@ -247,7 +247,7 @@ def test_a_hostile_job_with_a_megabyte_of_result_stays_safe_and_usable(ada: Pers
     is_unhurt(ada.page)
     ada.page.get_by_role("navigation").get_by_role("link", name="Jobs").click()
     expect(ada.page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
-    ada.page.unroute_all()
+    ada.page.unroute_all(behavior="wait")
 
 
 USER_PAGES = (

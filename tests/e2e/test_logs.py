@@ -168,6 +168,28 @@ def _administration(run: Run, admin: str) -> None:
         ("PATCH", {"is_disabled": False}),
     ]:
         run.call(method, "/users/bob", body=body, token=admin)
+    _administration_of_jobs(run, admin)
+
+
+def _administration_of_jobs(run: Run, admin: str) -> None:
+    late = {
+        "operation": "echoes",
+        "data": run.text("helped"),
+        "delay_s": 600,
+        "metadata": {"note": run.text("helped too")},
+    }
+    job_id = run.call("POST", "/jobs", body=late, token=admin)["job_id"]
+    owner = run.call("GET", "/me", token=admin)["user_id"]
+    run.call("GET", "/admin/jobs?username=root", token=admin)
+    run.call("GET", f"/admin/jobs/{owner}/{job_id}", token=admin)
+    for action in ("cancel", "retry", "cancel"):
+        run.call("POST", f"/admin/jobs/{owner}/{job_id}/{action}", token=admin)
+    for action, filters in (("retry", {"status": "CANCELLED"}), ("cancel", {})):
+        body = {"action": action, "filter": {"username": "root", **filters}, "preview": False}
+        run.call("POST", "/admin/bulk", body=body, token=admin)
+    for thing in ("operations/echoes", "users/bob"):
+        run.call("POST", f"/admin/{thing}/pause", body={"reason": run.text("why")}, token=admin)
+        run.call("POST", f"/admin/{thing}/resume", token=admin)
 
 
 def _behind_the_api(run: Run, behind: Behind, token: str) -> None:
