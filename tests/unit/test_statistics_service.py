@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.delivery import RESEND_AFTER_MAX
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.job_ends import Count, additions
+from chalicelib.domain.job_ends import SLOT, Addition, Count, Ending, additions
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
 from chalicelib.domain.statistics import Window
 from chalicelib.services.statistics import ENTRIES, LOOKED_AT
@@ -36,21 +36,63 @@ def oldest(world: World, *jobs: Job) -> timedelta | None:
 
 
 @pytest.mark.parametrize(("window", "parts"), [(Window.HOUR, 1), (Window.DAY, 2), (Window.WEEK, 8)])
-def test_of_each_day_only_what_the_window_has_is_read(window: Window, parts: int) -> None:
+def test_of_each_day_only_what_the_window_has_is_read_the_newest_first(window: Window, parts: int) -> None:
     world = World()
     read: list[tuple[datetime, datetime]] = []
 
     class Noting(InMemoryCountStore):
-        def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
+        def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
             read.append((begins_at, ends_at))
-            return super().of_day(begins_at, ends_at)
+            return super().of_day(begins_at, ends_at, limit=limit)
 
     world.counts = Noting()
     for addition in additions([end(job_of(1), JobStatus.SUCCESS)]):
         world.counts.add(addition)
     told = world.statistics().of(window)
     assert told.total.success == 1
-    assert (read[0][0], read[-1][1], len(read)) == (told.begins_at, told.ends_at, parts)
+    assert (read[-1][0], read[0][1], len(read)) == (told.begins_at, told.ends_at, parts)
+    assert read == sorted(read, reverse=True)
+    assert told.counted_from == told.begins_at
+
+
+def counted(world: World, *slots: datetime) -> None:
+    """Add two counts of each slot."""
+    for slot in slots:
+        for operation in ("cube_sum", "square_sum"):
+            ending = Ending(slot=slot, operation=operation, status=JobStatus.SUCCESS)
+            count = Count(ending=ending, jobs=1, latencies={7: 1})
+            world.counts.add(Addition(count=count, batch="1"))
+
+
+SLOTS = [NOON - timedelta(hours=24 * days) for days in (0, 1, 3)]
+
+
+@pytest.mark.parametrize(("rows_max", "complete"), [(7, None), (6, None), (5, 2), (4, 2), (3, 1), (2, 1), (1, 0)])
+def test_of_many_counts_the_newest_are_told_and_from_when_on_they_are_complete(
+    monkeypatch: pytest.MonkeyPatch, rows_max: int, complete: int | None
+) -> None:
+    """The work of an answer is bounded, however many operations and errors there are."""
+    world = World()
+    limits: list[int] = []
+
+    class Noting(InMemoryCountStore):
+        def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
+            limits.append(limit)
+            return super().of_day(begins_at, ends_at, limit=limit)
+
+    world.counts = Noting()
+    counted(world, *SLOTS)
+    monkeypatch.setattr("chalicelib.services.statistics.ROWS_MAX", rows_max)
+    told = world.statistics().of(Window.WEEK)
+    if complete is None:
+        assert (told.counted_from, told.total.success) == (told.begins_at, 6)
+        assert len(limits) == 8
+    else:
+        assert (told.counted_from, told.total.success) == (SLOTS[complete] + SLOT, 2 * complete)
+        assert told.operations.keys() == ({"cube_sum", "square_sum"} if complete else set())
+        assert len(limits) == 1 + (SLOTS[0].date() - SLOTS[complete].date()).days, "older days are not read"
+    assert limits[0] == rows_max + 1
+    assert min(limits) >= 1
 
 
 def test_without_the_table_there_are_no_statistics() -> None:
