@@ -104,6 +104,13 @@ def test_without_the_table_there_are_no_statistics() -> None:
 
 def test_nothing_waits_where_there_are_no_jobs() -> None:
     world = World()
+
+    class Strict(InMemoryJobRepository):
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            assert keys, "DynamoDB refuses to read no rows"
+            return super().get_all(keys)
+
+    world.jobs = Strict()
     overview = world.statistics().overview()
     assert (overview.oldest_waiting, overview.as_of) == (None, NOON)
     assert overview.queue == QueueDepth(waiting=0, in_flight=0, delayed=0)
@@ -142,17 +149,22 @@ def test_a_job_is_found_until_the_sweep_would_look_at_it_last() -> None:
 
 def test_of_a_backlog_the_jobs_that_were_submitted_first_are_looked_at() -> None:
     world = World()
-    read: list[JobKey] = []
+    read: list[Sequence[JobKey]] = []
 
     class Noting(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            read.append(key)
-            return super().get(key)
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            read.append(keys)
+            return super().get_all(keys)
 
     world.jobs = Noting()
-    backlog = [waiting(number, timedelta(seconds=1000 - number)) for number in range(100)]
+    backlog = [waiting(number, timedelta(seconds=1000 - number)) for number in range(150)]
     assert oldest(world, *backlog) == timedelta(seconds=1000)
-    assert read == [key_of(number) for number in range(LOOKED_AT)]
+    assert read == [[key_of(number) for number in range(LOOKED_AT)]], "in one call"
+
+
+def test_jobs_that_are_delayed_hide_none_that_waits_behind_them() -> None:
+    delayed = [make_job(key=key_of(number), run_at=NOON + 2 * MINUTE, due_at=NOON + 3 * MINUTE) for number in range(99)]
+    assert oldest(World(), *delayed, waiting(99, MINUTE)) == MINUTE
 
 
 def test_of_a_shard_so_many_are_considered() -> None:
@@ -163,31 +175,16 @@ def test_of_a_shard_so_many_are_considered() -> None:
     assert oldest(World(), *same_shard[: ENTRIES - 1], late) == 5 * MINUTE
 
 
-def test_a_job_that_is_gone_by_then_is_no_matter() -> None:
+def test_a_job_that_is_gone_by_then_or_cannot_be_read_is_no_matter() -> None:
+    """The repository leaves both out, and tells of what cannot be read."""
     world = World()
 
     class Gone(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            return None if key == key_of(1) else super().get(key)
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            return super().get_all([key for key in keys if key != key_of(1)])
 
     world.jobs = Gone()
     assert oldest(world, waiting(1, 3 * MINUTE), waiting(2, MINUTE)) == MINUTE
-
-
-def test_a_row_that_cannot_be_read_is_logged_and_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
-
-    class Broken(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            if key == key_of(1):
-                raise ValueError
-            return super().get(key)
-
-    world.jobs = Broken()
-    assert oldest(world, waiting(1, 3 * MINUTE), waiting(2, MINUTE)) == MINUTE
-    (record,) = caplog.records
-    assert (record.levelname, record.message) == ("ERROR", "job cannot be looked at")
-    assert record.__dict__["job_id"] == key_of(1).job_id
 
 
 def test_without_the_jobs_table_or_the_queue_there_is_no_overview() -> None:
@@ -195,8 +192,8 @@ def test_without_the_jobs_table_or_the_queue_there_is_no_overview() -> None:
     oldest(world, waiting(1, MINUTE))
 
     class Away(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            raise Unavailable(key.job_id)
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            raise Unavailable(keys[0].job_id)
 
     away = Away()
     away.add(waiting(1, MINUTE))
