@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.domain.delivery import RESEND_AFTER_MAX, SHARDS
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_ends import SLOT, Count
 from chalicelib.domain.jobs import Job, JobStatus
 from chalicelib.domain.statistics import Statistics, Window, days, statistics
@@ -36,18 +37,30 @@ class Overview:
 
 
 class StatisticsService:
-    """Reads counts and indexes; the work is bounded, and does not grow with the number of jobs."""
+    """
+    Reads counts and indexes; the work is bounded, and does not grow with the number of jobs.
 
-    def __init__(self, *, counts: CountStore, jobs: JobRepository, queue: QueueGauge, clock: Clock) -> None:
+    ``counts`` is ``None`` where an update has not brought their table yet.
+    """
+
+    def __init__(self, *, counts: CountStore | None, jobs: JobRepository, queue: QueueGauge, clock: Clock) -> None:
         self._counts = counts
         self._jobs = jobs
         self._queue = queue
         self._clock = clock
 
     def of(self, window: Window) -> Statistics:
-        """Return the statistics of a window that ends now, of the newest `ROWS_MAX` counts if it has more."""
+        """
+        Return the statistics of a window that ends now, of the newest `ROWS_MAX` counts if it has more.
+
+        Raises:
+            Unavailable: There is no table of counts yet, or it is away.
+        """
+        if self._counts is None:
+            detail = "the statistics table is not there yet: update the stack with the template of this version"
+            raise Unavailable(detail)
         at = self._clock.now()
-        counts, counted_from = self._newest(*window.span(at))
+        counts, counted_from = _newest(self._counts, *window.span(at))
         return statistics(counts, window=window, at=at, counted_from=counted_from)
 
     def overview(self) -> Overview:
@@ -55,15 +68,6 @@ class StatisticsService:
         at = self._clock.now()
         waits = [max(at - job.queued_at, timedelta()) for job in self._candidates(at) if _is_waiting(job, at)]
         return Overview(queue=self._queue.depth(), oldest_waiting=max(waits, default=None), as_of=at)
-
-    def _newest(self, begins_at: datetime, ends_at: datetime) -> tuple[Sequence[Count], datetime]:
-        """Return the counts of a span, and from when on they are all there; one too many tells that older ones are."""
-        counts: list[Count] = []
-        for part in reversed([*days(begins_at, ends_at)]):
-            counts += self._counts.of_day(*part, limit=ROWS_MAX + 1 - len(counts))
-            if len(counts) > ROWS_MAX:
-                return counts, counts[-1].ending.slot + SLOT
-        return counts, begins_at
 
     def _candidates(self, at: datetime) -> Sequence[Job]:
         """
@@ -76,6 +80,16 @@ class StatisticsService:
         }
         first = sorted(keys, key=lambda key: key.job_id)[:LOOKED_AT]
         return self._jobs.get_all(first) if first else []
+
+
+def _newest(store: CountStore, begins_at: datetime, ends_at: datetime) -> tuple[Sequence[Count], datetime]:
+    """Return the counts of a span, and from when on they are all there; one too many tells that older ones are."""
+    counts: list[Count] = []
+    for part in reversed([*days(begins_at, ends_at)]):
+        counts += store.of_day(*part, limit=ROWS_MAX + 1 - len(counts))
+        if len(counts) > ROWS_MAX:
+            return counts, counts[-1].ending.slot + SLOT
+    return counts, begins_at
 
 
 def _is_waiting(job: Job, at: datetime) -> bool:

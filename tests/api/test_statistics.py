@@ -9,7 +9,7 @@ from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus
 from tests.api.client import Api
 from tests.api.test_administration import with_admin
 from tests.events import stream_event
-from tests.factories import OWNER, make_act, make_claim, make_job
+from tests.factories import OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON
 
 
@@ -104,6 +104,20 @@ def test_a_window_that_there_is_not_is_refused() -> None:
     answer = api.get("/admin/statistics", query="window=month", token=root)
     assert (answer.status, answer.problem["code"]) == (400, "INVALID_PARAMETER")
     assert answer.problem["detail"] == "window must be hour, day or week"
+
+
+def test_before_an_update_has_brought_the_table_the_answer_says_what_is_missing() -> None:
+    world = World()
+    world.counts = None  # type: ignore[assignment] # as `build` has it then
+    api = Api(world)
+    api.registered("root")
+    api.made_admin("root")
+    root = api.signed_in("root").access
+    for window in ("hour", "day", "week"):
+        answer = api.get("/admin/statistics", query=f"window={window}", token=root)
+        assert (answer.status, answer.problem["code"]) == (503, "UNAVAILABLE")
+        assert answer.problem["detail"].startswith("the statistics table is not there yet")
+    assert api.get("/admin/overview", token=root).status == 200
 
 
 def test_what_comes_again_is_not_counted_before_it_is_told() -> None:

@@ -1,10 +1,13 @@
 """What is read for administrators: of counts what a window needs, and how long the oldest job waits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from chalicelib.bootstrap import build
+from chalicelib.config import Settings
 from chalicelib.domain.delivery import RESEND_AFTER_MAX
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_ends import SLOT, Addition, Count, Ending, additions
@@ -12,6 +15,7 @@ from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
 from chalicelib.domain.statistics import Window
 from chalicelib.services.statistics import ENTRIES, LOOKED_AT
 from chalicelib.statistics_ports import QueueDepth
+from tests.deployment import environment
 from tests.factories import OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON, InMemoryJobRepository
 from tests.statistics_fakes import InMemoryCountStore
@@ -100,6 +104,12 @@ def test_without_the_table_there_are_no_statistics() -> None:
     world.counts.answers = 0
     with pytest.raises(Unavailable):
         world.statistics().of(Window.HOUR)
+
+
+def test_where_an_update_has_not_brought_the_table_yet_the_refusal_says_what_to_do() -> None:
+    settings = Settings.from_env(environment())
+    with pytest.raises(Unavailable, match="not there yet: update the stack"):
+        build(replace(settings, statistics_table="")).statistics.of(Window.HOUR)
 
 
 def test_nothing_waits_where_there_are_no_jobs() -> None:
