@@ -206,7 +206,12 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
         ids=ids,
         to_anywhere=settings.webhooks_to_anywhere,
     )
-    counts = DynamoDBCountStore(lambda: clients.dynamodb, table=settings.statistics_table)
+    # Where an update has not brought the setting yet, nothing is counted.
+    counts = (
+        DynamoDBCountStore(lambda: clients.dynamodb, table=settings.statistics_table)
+        if settings.statistics_table
+        else None
+    )
     erasures = SqsErasureQueue(lambda: clients.sqs, queue_url=settings.erasures_queue_url)
     accounts = wired_accounts(
         users=users,
@@ -366,7 +371,7 @@ def build(settings: Settings, clients: AwsClients | None = None) -> Services:
                 retention=timedelta(days=settings.delivery_retention_days),
             ),
             # Where an update has not brought the setting yet, there is no table to count in.
-            counting=Counting(counts) if settings.statistics_table else None,
+            counting=None if counts is None else Counting(counts),
             partial_responses=settings.partial_batch_responses,
         ),
         every_minute=EveryMinute(

@@ -23,8 +23,12 @@ class CountStore(Protocol):
         """
         ...
 
-    def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
-        """Return the counts of the slots from one instant to before another of the same day, UTC, or its end."""
+    def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
+        """
+        Return the counts of the slots from one instant to before another of the same day, UTC, or its end.
+
+        Those of the newest slots come first, and at most ``limit``.
+        """
         ...
 
 

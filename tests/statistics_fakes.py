@@ -43,11 +43,12 @@ class InMemoryCountStore:
         )
         return True
 
-    def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
+    def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
         if self.answers == 0:
             detail = "the fake is away"
             raise Unavailable(detail)
-        return [count for ending, count in self.counts.items() if begins_at <= ending.slot < ends_at]
+        found = [count for ending, count in self.counts.items() if begins_at <= ending.slot < ends_at]
+        return sorted(found, key=lambda count: count.ending.slot, reverse=True)[:limit]
 
 
 class InMemoryQueueGauge:

@@ -227,7 +227,7 @@ class ListedAuditEvent(msgspec.Struct, frozen=True):
 
     event_id: Annotated[str, described("", "019aa9f2-2d4c-7cc3-8f0e-3d4e5f607183", format="uuid")]
     at: Instant
-    action: Annotated[AuditAction, described("What happened.", "SIGNED_IN")]
+    action: Annotated[str, described("What happened. A later version may know more than these.", *AuditAction)]
     actor: Annotated[str, described("Who did it: a username, or `(operator)`.", "yourname")]
     address: Annotated[str | None, described("Where it came from.", "203.0.113.7")]
     credential_id: Annotated[str | None, described("The session or the API key it is about.", None)]

@@ -15,7 +15,7 @@ from typing import Final
 from chalice.app import Response
 
 from chalicelib.api.call import Call
-from chalicelib.api.docs import DIGEST_CHARACTERS, FOR_GOOD, REVALIDATED, Headers
+from chalicelib.api.docs import DIGEST_CHARACTERS, REVALIDATED, Headers, caching
 from chalicelib.api.endpoint import Endpoint
 from chalicelib.api.security_headers import page_policy
 from chalicelib.domain.errors import NotFound
@@ -70,13 +70,14 @@ def show_dashboard(call: Call) -> Response:
 
 
 def give_page_file(call: Call) -> Response:
-    """Return one file of the page, to be kept for good: the page asks for it by its version."""
+    """Return one file of the page, to be kept for good by who asks for it by its version, as the page does."""
     name = call.parameter("file")
     if name not in MEDIA_TYPES:
         detail = f"the page has no such file; it has {', '.join(MEDIA_TYPES)}"
         raise NotFound(detail)
-    headers: Headers = {"Content-Type": MEDIA_TYPES[name], "Cache-Control": FOR_GOOD}
-    return Response(body=page_file(name).text, status_code=200, headers=headers)
+    given = page_file(name)
+    headers: Headers = {"Content-Type": MEDIA_TYPES[name], **caching(call, given.version)}
+    return Response(body=given.text, status_code=200, headers=headers)
 
 
 @functools.cache

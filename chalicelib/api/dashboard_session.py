@@ -4,6 +4,7 @@ The session of the dashboard: as `POST /login` has it, but the refresh token is 
 No other call heeds a cookie. These refuse what a page of another site could have a browser send: see `_by_the_page`.
 """
 
+import logging
 from typing import Final
 
 from chalice.app import Response
@@ -18,6 +19,8 @@ from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import NotAuthenticated, NotPermitted, RateLimited, Unavailable
 from chalicelib.services.sessions import Tokens
 
+logger = logging.getLogger(__name__)
+
 COOKIE: Final = "__Host-session"
 """By that prefix browsers take it over HTTPS only (or of this machine), for this host alone, and all of its paths."""
 
@@ -29,11 +32,18 @@ OWN_SITES: Final = frozenset({"same-origin", "none"})
 
 
 def begin(call: Call) -> Response:
-    """Exchange a name and a password for a session; the one that the browser had ends."""
+    """
+    Exchange a name and a password for a session; the one that the browser had ends.
+
+    If that cannot be ended now it ends by itself, as its cookie is gone: no reason to lose the new one.
+    """
     _by_the_page(call)
     tokens = signed_in(call)
     if before := _refresh_token(call):
-        call.services.sessions.log_out_by(before, address=call.address)
+        try:
+            call.services.sessions.log_out_by(before, address=call.address)
+        except Unavailable as away:
+            logger.error("the session before this one cannot be ended now", exc_info=away)  # noqa: TRY400 - it is handled, and told with its cause
     return _handed_out(tokens)
 
 

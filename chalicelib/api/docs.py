@@ -85,13 +85,23 @@ def show_page(call: Call) -> Response:
 
 
 def give_asset(call: Call) -> Response:
-    """Return one file of the page, to be kept for good: the page asks for it by its version."""
+    """Return one file of the page, to be kept for good by who asks for it by its version, as the page does."""
     name = call.parameter("asset")
     if name not in MEDIA_TYPES:
         detail = f"the page has no such file; it has {', '.join(MEDIA_TYPES)}"
         raise NotFound(detail)
-    headers: Headers = {"Content-Type": MEDIA_TYPES[name], "Cache-Control": FOR_GOOD}
-    return Response(body=asset(name).text, status_code=200, headers=headers)
+    given = asset(name)
+    headers: Headers = {"Content-Type": MEDIA_TYPES[name], **caching(call, given.version)}
+    return Response(body=given.text, status_code=200, headers=headers)
+
+
+def caching(call: Call, version: str) -> Headers:
+    """
+    Return the header by which a file is kept for good if the query is its version, and none otherwise.
+
+    While an update is under way the page of one version may get the file of another, which it must not keep.
+    """
+    return {"Cache-Control": FOR_GOOD} if [*(call.request.query_params or ())] == [version] else {}
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Answers about all jobs together. The field names are the API's."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
 import msgspec
@@ -83,6 +83,15 @@ class StatisticsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     interval_s: Annotated[int, described("How long each interval is.", 300)]
     begins_at: Instant
     ends_at: Instant
+    counted_from: Annotated[
+        datetime,
+        described(
+            "From when on everything is counted: begins_at, or later where there was too much to look at. "
+            "What ended before it is in none of the numbers.",
+            "2026-11-24T12:00:00Z",
+            format="date-time",
+        ),
+    ]
     intervals: Annotated[
         Sequence[CountedInterval], msgspec.Meta(description="All of them, the oldest first; the last is not over yet.")
     ]
@@ -98,6 +107,7 @@ class StatisticsAnswer(msgspec.Struct, frozen=True, kw_only=True):
             interval_s=statistics.window.interval // timedelta(seconds=1),
             begins_at=statistics.begins_at,
             ends_at=statistics.ends_at,
+            counted_from=statistics.counted_from,
             intervals=[
                 CountedInterval(begins_at=begins_at, **_told(ends)) for begins_at, ends in statistics.intervals.items()
             ],

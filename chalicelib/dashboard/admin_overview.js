@@ -85,7 +85,7 @@ function endsPart(wanted, signal) {
       const tables = [section("By operation", operations), section("Failures", errors), section("Latest failures", latest)];
       show(content, totals, h("div", { class: "charts" }, charts.elements), tables);
     }
-    show(totals, totalTiles(statistics));
+    show(totals, shortfall(statistics), totalTiles(statistics));
     charts.update(statistics);
     showAgain(operations, endsByOperation(statistics.operations));
     showAgain(errors, failuresByError(statistics.errors));
@@ -97,9 +97,16 @@ function endsPart(wanted, signal) {
   return loadedAgain(load, draw, { everyMs: OVERVIEW_EVERY_MS, signal });
 }
 
-function totalTiles({ window, begins_at, ends_at, interval_s, total }) {
+/** What is said of numbers that do not have the whole window. */
+function shortfall({ begins_at, counted_from }) {
+  if (Date.parse(counted_from) <= Date.parse(begins_at)) return null;
+  const why = ": jobs have ended in too many ways to look at all of them.";
+  return h("p", { class: "hint-box" }, "These numbers go back no further than ", when(counted_from), why);
+}
+
+function totalTiles({ window, counted_from, ends_at, interval_s, total }) {
   const ended = total.success + total.failed + total.cancelled;
-  const minutes = (untilNow(Date.parse(ends_at), interval_s) - Date.parse(begins_at)) / 60_000;
+  const minutes = Math.max((untilNow(Date.parse(ends_at), interval_s) - Date.parse(counted_from)) / 60_000, 1);
   const tried = total.success + total.failed;
   return overviewTiles([
     ["Jobs a minute", RATE.format(ended / minutes), `${number(ended)} ended in the last ${window}`],

@@ -64,12 +64,13 @@ class AuditEvent:
 
     ``subject`` is that person's user id, or the digest of a name that nobody has. ``actor`` is the name of who did it,
     ``address`` where from, ``credential_id`` the session or API key it is about. ``detail`` never has a secret.
+    ``action`` is a text that this version does not know where a later one has recorded it.
     """
 
     subject: str
     event_id: EventId
     at: datetime
-    action: AuditAction
+    action: AuditAction | str
     actor: str
     address: str | None = None
     credential_id: CredentialId | None = None

@@ -76,7 +76,7 @@ class ErrorCount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """
-    The ends of a window.
+    The ends of a window, complete from ``counted_from`` on; what ended before that is in none of the numbers.
 
     ``intervals`` are all there are, the oldest first, by when they begin; ``operations`` are by name, those with the
     most jobs first; ``errors`` the most frequent first, at most `ERRORS_MAX`.
@@ -85,6 +85,7 @@ class Statistics:
     window: Window
     begins_at: datetime
     ends_at: datetime
+    counted_from: datetime
     intervals: Mapping[datetime, Ends]
     total: Ends
     operations: Mapping[str, Ends]
@@ -111,9 +112,16 @@ class _Sum:
         )
 
 
-def statistics(counts: Iterable[Count], *, window: Window, at: datetime) -> Statistics:
-    """Return what counts tell of a window as of an instant; those of other times are passed over."""
+def statistics(
+    counts: Iterable[Count], *, window: Window, at: datetime, counted_from: datetime | None = None
+) -> Statistics:
+    """
+    Return what counts tell of a window as of an instant; those of other times are passed over.
+
+    ``counted_from`` is the beginning of the oldest slot that they have all of; without it they have the whole window.
+    """
     begins_at, ends_at = window.span(at)
+    counted_from = counted_from or begins_at
     total = _Sum()
     intervals = {begins_at + number * window.interval: _Sum() for number in range(window.intervals)}
     operations: dict[str, _Sum] = {}
@@ -121,7 +129,7 @@ def statistics(counts: Iterable[Count], *, window: Window, at: datetime) -> Stat
     for count in counts:
         ending = count.ending
         interval = intervals.get(begin_of(ending.slot, window.interval))
-        if interval is None:
+        if interval is None or ending.slot < counted_from:
             continue
         for each in (total, interval, operations.setdefault(ending.operation, _Sum())):
             each.add(count)
@@ -133,6 +141,7 @@ def statistics(counts: Iterable[Count], *, window: Window, at: datetime) -> Stat
         window=window,
         begins_at=begins_at,
         ends_at=ends_at,
+        counted_from=counted_from,
         intervals={begin: each.ends() for begin, each in intervals.items()},
         total=total.ends(),
         operations={name: each.ends() for name, each in busiest},

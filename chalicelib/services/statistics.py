@@ -1,24 +1,25 @@
 """What administrators are told of all jobs together: how they ended, and how many wait."""
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.domain.delivery import RESEND_AFTER_MAX, SHARDS
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.jobs import Job, JobKey, JobStatus
+from chalicelib.domain.job_ends import SLOT, Count
+from chalicelib.domain.jobs import Job, JobStatus
 from chalicelib.domain.statistics import Statistics, Window, days, statistics
 from chalicelib.ports import Clock, JobRepository
 from chalicelib.statistics_ports import CountStore, QueueDepth, QueueGauge
 
-logger = logging.getLogger(__name__)
+ROWS_MAX = 20_000
+"""Of counts, so many are looked at: about five seconds' work for a function of 512 MB."""
 
 ENTRIES = 100
 """Of each shard of the index, so many are considered, the longest due first."""
 
-LOOKED_AT = 20
-"""Rows that are read: twice as many as consumers run at once, whose jobs are in the index too."""
+LOOKED_AT = 100
+"""Rows that are read, in one call: jobs that run, or that are delayed, are in the index too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +37,31 @@ class Overview:
 
 
 class StatisticsService:
-    """Reads counts and indexes; the work does not grow with the number of jobs."""
+    """
+    Reads counts and indexes; the work is bounded, and does not grow with the number of jobs.
 
-    def __init__(self, *, counts: CountStore, jobs: JobRepository, queue: QueueGauge, clock: Clock) -> None:
+    ``counts`` is ``None`` where an update has not brought their table yet.
+    """
+
+    def __init__(self, *, counts: CountStore | None, jobs: JobRepository, queue: QueueGauge, clock: Clock) -> None:
         self._counts = counts
         self._jobs = jobs
         self._queue = queue
         self._clock = clock
 
     def of(self, window: Window) -> Statistics:
-        """Return the statistics of a window that ends now."""
+        """
+        Return the statistics of a window that ends now, of the newest `ROWS_MAX` counts if it has more.
+
+        Raises:
+            Unavailable: There is no table of counts yet, or it is away.
+        """
+        if self._counts is None:
+            detail = "the statistics table is not there yet: update the stack with the template of this version"
+            raise Unavailable(detail)
         at = self._clock.now()
-        counts = (count for part in days(*window.span(at)) for count in self._counts.of_day(*part))
-        return statistics(counts, window=window, at=at)
+        counts, counted_from = _newest(self._counts, *window.span(at))
+        return statistics(counts, window=window, at=at, counted_from=counted_from)
 
     def overview(self) -> Overview:
         """Return what waits now."""
@@ -56,29 +69,27 @@ class StatisticsService:
         waits = [max(at - job.queued_at, timedelta()) for job in self._candidates(at) if _is_waiting(job, at)]
         return Overview(queue=self._queue.depth(), oldest_waiting=max(waits, default=None), as_of=at)
 
-    def _candidates(self, at: datetime) -> Iterator[Job]:
+    def _candidates(self, at: datetime) -> Sequence[Job]:
         """
-        Yield the jobs with the smallest ids, which were submitted first, among the open ones that may be due.
+        Return the jobs with the smallest ids, which were submitted first, among the open ones that may be due.
 
         The sweep looks at each of these within `RESEND_AFTER_MAX`, so the index has it until then.
         """
         keys = {
             due.key for shard in range(SHARDS) for due in self._jobs.due(shard, at=at + RESEND_AFTER_MAX, limit=ENTRIES)
         }
-        for key in sorted(keys, key=lambda key: key.job_id)[:LOOKED_AT]:
-            job = self._looked_at(key)
-            if job is not None:
-                yield job
+        first = sorted(keys, key=lambda key: key.job_id)[:LOOKED_AT]
+        return self._jobs.get_all(first) if first else []
 
-    def _looked_at(self, key: JobKey) -> Job | None:
-        try:
-            return self._jobs.get(key)
-        except Unavailable:
-            raise
-        except Exception:
-            # A row of another version, or edited by hand, is no reason to tell nothing of the others.
-            logger.exception("job cannot be looked at", extra={"job_id": key.job_id, "owner_id": key.owner_id})
-            return None
+
+def _newest(store: CountStore, begins_at: datetime, ends_at: datetime) -> tuple[Sequence[Count], datetime]:
+    """Return the counts of a span, and from when on they are all there; one too many tells that older ones are."""
+    counts: list[Count] = []
+    for part in reversed([*days(begins_at, ends_at)]):
+        counts += store.of_day(*part, limit=ROWS_MAX + 1 - len(counts))
+        if len(counts) > ROWS_MAX:
+            return counts, counts[-1].ending.slot + SLOT
+    return counts, begins_at
 
 
 def _is_waiting(job: Job, at: datetime) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.api.call import Access
+from chalicelib.api.dashboard import STYLE, page_file
 from chalicelib.api.dashboard_session import COOKIE
+from chalicelib.api.docs import asset
 from chalicelib.api.endpoint import Endpoint
 from chalicelib.api.idempotency import HEADER
 from tests.api.client import PASSWORD, Answer, Api, Tokens
@@ -138,6 +140,14 @@ def _with(**body: object) -> Callable[[Attempt], None]:
     return lambda attempt: setattr(attempt, "body", dict(body))
 
 
+def _of_a_version(version: str, **parameters: str) -> Callable[[Attempt], None]:
+    def prepare(attempt: Attempt) -> None:
+        attempt.parameters.update(parameters)
+        attempt.query = version
+
+    return prepare
+
+
 def _cancelled(attempt: Attempt) -> None:
     path = f"/jobs/{attempt.parameters['job_id']}/cancel"
     assert attempt.api.send("POST", path, token=attempt.owner.access).status == 202
@@ -206,8 +216,8 @@ PREPARED: dict[str, Callable[[Attempt], None]] = {
     "POST /admin/bulk": _with_a_job(action="cancel", filter={"username": "ada"}, preview=False),
     "POST /jobs/{job_id}/retry": _cancelled,
     "DELETE /jobs/{job_id}": _cancelled,
-    "GET /docs/{asset}": lambda attempt: attempt.parameters.update(asset="start.js"),
-    "GET /dashboard/{file}": lambda attempt: attempt.parameters.update(file="style.css"),
+    "GET /docs/{asset}": _of_a_version(asset("start.js").version, asset="start.js"),
+    "GET /dashboard/{file}": _of_a_version(page_file(STYLE).version, file=STYLE),
     "GET /problems/{name}": lambda attempt: attempt.parameters.update(name="not-found"),
 }
 """What a good request of an endpoint needs beside a user, a token, and what `MADE` makes."""

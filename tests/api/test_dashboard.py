@@ -50,13 +50,22 @@ def test_the_page_loads_its_own_files_and_nothing_else(api: Api, path: str) -> N
 
 def test_files_are_kept_for_good_and_the_page_is_asked_for_again(api: Api) -> None:
     for name, media_type in MEDIA_TYPES.items():
-        answer = api.get(f"/dashboard/{name}")
+        answer = api.get(f"/dashboard/{name}", query=page_file(name).version)
         assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert answer.text == page_file(name).text
     page = api.get("/dashboard")
     assert page.headers["Cache-Control"] == "no-cache"
     assert api.send("GET", "/dashboard", headers={"if-none-match": page.headers["ETag"]}).status == 304
+
+
+@pytest.mark.parametrize("query", ["", "0123456789abcdef", "{version}&more", "v={version}"])
+def test_a_file_that_is_not_of_the_version_asked_for_is_not_kept(api: Api, query: str) -> None:
+    """A container of the version before may answer what the page of the next one asks for."""
+    for name in MEDIA_TYPES:
+        answer = api.get(f"/dashboard/{name}", query=query.format(version=page_file(name).version))
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+        assert answer.text == page_file(name).text
 
 
 @pytest.mark.parametrize("name", ["main.js", "..%2Fapi%2Fauth.py", "index.html", "app.js.map", "APP.JS"])

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.api.routes import ENDPOINTS
 from chalicelib.domain.credentials import REFRESH_PREFIX
+from chalicelib.domain.errors import Unavailable
 from tests.api.attempts import name_of, prepared
 from tests.api.client import PASSWORD, Answer, Api
 from tests.factories import World, make_session_limits
@@ -49,7 +50,7 @@ def signed_in() -> tuple[Api, Answer]:
 
 
 def actions(api: Api) -> list[str]:
-    return [event.action.value for event in api.world.audit.all()]
+    return [str(event.action) for event in api.world.audit.all()]
 
 
 @pytest.mark.asvs("3.3.1", "3.3.2", "3.3.3", "3.3.4")
@@ -196,6 +197,27 @@ def test_a_sign_in_ends_the_session_that_it_takes_the_place_of_and_no_other() ->
     assert api.get("/me", token=first.json["access_token"]).status == 401
     assert api.get("/me", token=elsewhere.access).status == 200
     assert refresh(api, cookie_of(again)).status == 200
+
+
+def test_a_sign_in_is_not_lost_because_the_session_before_it_cannot_be_ended(caplog: pytest.LogCaptureFixture) -> None:
+    api, first = signed_in()
+    credentials = api.world.credentials
+
+    asked = []
+
+    def away(*key: object) -> None:
+        asked.append(key)
+        detail = "the fake is away"
+        raise Unavailable(detail)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "get", away)
+        again = sign_in(api, **with_cookie(cookie_of(first)))
+    assert (again.status, len(asked)) == (200, 1)
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert record.message == "the session before this one cannot be ended now"
+    assert refresh(api, cookie_of(again)).status == 200
+    assert refresh(api, cookie_of(first)).status == 200, "it goes on until it ends by itself"
 
 
 def test_a_sign_in_that_fails_ends_nothing_and_sets_no_cookie() -> None:

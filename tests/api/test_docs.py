@@ -58,12 +58,23 @@ def test_the_pages_links_lead_from_its_own_address(api: Api, path: str, below: s
 
 def test_a_file_of_the_page_is_kept_for_good(api: Api) -> None:
     for name, media_type in docs.MEDIA_TYPES.items():
-        answer = api.get(f"/docs/{name}")
+        version = docs.asset(name).version
+        answer = api.get(f"/docs/{name}", query=version)
         assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        known = api.send("GET", f"/docs/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+        known = api.send("GET", f"/docs/{name}", headers={"If-None-Match": answer.headers["ETag"]}, query=version)
         assert (known.status, known.text) == (304, "")
+
+
+@pytest.mark.parametrize("query", ["", "0123456789abcdef", "{version}&more", "v={version}"])
+def test_a_file_that_is_not_of_the_version_asked_for_is_not_kept(api: Api, query: str) -> None:
+    """A container of the version before may answer what the page of the next one asks for."""
+    for name in docs.MEDIA_TYPES:
+        version = docs.asset(name).version
+        answer = api.get(f"/docs/{name}", query=query.format(version=version))
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+        assert answer.text == docs.asset(name).text
 
 
 @pytest.mark.asvs("5.3.2", "13.4.3")

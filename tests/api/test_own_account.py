@@ -7,6 +7,7 @@ import pytest
 from chalicelib.account_ports import Erasure
 from chalicelib.services.accounts import ERASED_AGAIN_AFTER
 from tests.api.client import PASSWORD, Api
+from tests.factories import make_event
 
 NOON = "2026-11-23T12:00:00Z"
 
@@ -23,6 +24,17 @@ def test_an_account_is_told_without_its_hash_and_addresses() -> None:
         "role": "user",
         "created_at": NOON,
     }
+
+
+def test_what_only_a_later_version_knows_is_told_as_it_was_recorded() -> None:
+    """An update is under way, or was taken back."""
+    api = Api()
+    token = api.logged_in("ada")
+    (user,) = api.world.users.all()
+    api.world.audit.record(make_event(subject=user.user_id, action="KEY_ROTATED"))
+    answer = api.get("/me/audit", token=token)
+    assert answer.status == 200
+    assert sorted(event["action"] for event in answer.json["events"]) == ["KEY_ROTATED", "REGISTERED", "SIGNED_IN"]
 
 
 @pytest.mark.asvs("16.3.1")

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.domain.jobs import Job, JobError, JobId, JobKey
+from chalicelib.domain.job_ends import Addition, Count, Ending
+from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus
 from tests.api.client import Api
 from tests.api.test_administration import with_admin
 from tests.events import stream_event
-from tests.factories import OWNER, make_act, make_claim, make_job
+from tests.factories import OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON
 
 
@@ -29,6 +30,11 @@ def ended(api: Api, *, after: timedelta = timedelta(seconds=1)) -> None:
             end = running.cancelled(act) if number == 1 else running.finished("14", act)
         changes.append((running, end))
     api.world.services().relay.consume(stream_event(*changes), lambda: timedelta(minutes=1))
+
+
+def addition_at_noon() -> Addition:
+    ending = Ending(slot=NOON, operation="square_sum", status=JobStatus.SUCCESS)
+    return Addition(count=Count(ending=ending, jobs=1, latencies={7: 1}), batch="1")
 
 
 def test_an_administrator_sees_how_jobs_ended_and_nobody_else_does() -> None:
@@ -67,6 +73,7 @@ def test_an_administrator_sees_how_jobs_ended_and_nobody_else_does() -> None:
         "2026-11-23T11:05:00Z",
         "2026-11-23T12:05:00Z",
     )
+    assert told["counted_from"] == told["begins_at"]
     assert "private" not in answer.text
     assert api.get("/admin/statistics", token=api.signed_in("ada").access).status == 403
 
@@ -82,11 +89,35 @@ def test_a_window_has_all_its_intervals(window: str, interval_s: int, intervals:
     assert [each["success"] for each in told["intervals"]] == [0] * (intervals - 1) + [4]
 
 
+def test_of_too_much_the_answer_tells_from_when_on_it_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chalicelib.services.statistics.ROWS_MAX", 4)
+    api, root = with_admin()
+    ended(api, after=-timedelta(hours=3))
+    api.world.counts.add(addition_at_noon())
+    told = api.get("/admin/statistics", query="window=week", token=root).json
+    assert told["counted_from"] == "2026-11-23T09:05:00Z", "the slot before it is not there as a whole"
+    assert (told["total"]["success"], told["total"]["failed"], len(told["intervals"])) == (1, 0, 84)
+
+
 def test_a_window_that_there_is_not_is_refused() -> None:
     api, root = with_admin()
     answer = api.get("/admin/statistics", query="window=month", token=root)
     assert (answer.status, answer.problem["code"]) == (400, "INVALID_PARAMETER")
     assert answer.problem["detail"] == "window must be hour, day or week"
+
+
+def test_before_an_update_has_brought_the_table_the_answer_says_what_is_missing() -> None:
+    world = World()
+    world.counts = None  # type: ignore[assignment] # as `build` has it then
+    api = Api(world)
+    api.registered("root")
+    api.made_admin("root")
+    root = api.signed_in("root").access
+    for window in ("hour", "day", "week"):
+        answer = api.get("/admin/statistics", query=f"window={window}", token=root)
+        assert (answer.status, answer.problem["code"]) == (503, "UNAVAILABLE")
+        assert answer.problem["detail"].startswith("the statistics table is not there yet")
+    assert api.get("/admin/overview", token=root).status == 200
 
 
 def test_what_comes_again_is_not_counted_before_it_is_told() -> None:

@@ -36,8 +36,8 @@ def instant(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def statistics(asked: Asked, *, jobs: int = 10) -> Answer:
-    """Of each interval so many successes, and one failure in the last."""
+def statistics(asked: Asked, *, jobs: int = 10, uncounted: timedelta = timedelta()) -> Answer:
+    """Of each interval so many successes, and one failure in the last; the oldest are ``uncounted``."""
     window = asked.query["window"]
     count, interval_s = SHAPES[window]
     begins_at = ENDS_AT - timedelta(seconds=count * interval_s)
@@ -62,6 +62,7 @@ def statistics(asked: Asked, *, jobs: int = 10) -> Answer:
         "interval_s": interval_s,
         "begins_at": instant(begins_at),
         "ends_at": instant(ENDS_AT),
+        "counted_from": instant(begins_at + uncounted),
         "intervals": ends,
         "total": total,
         "operations": [{"operation": "square_sum", **total}] if jobs else [],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from tests.api.client import Api
 from tests.browser.admin_answers import (
     ANSWERS,
     BOB,
+    ENDS_AT,
     OWNER,
     administered,
+    instant,
     job_id,
     looked_at,
     page_of,
@@ -153,6 +156,22 @@ class TestOverview:
         expect(page.get_by_text("841 ended in the last week")).to_be_visible()
         windows = [each.query["window"] for each in told.asked if each.path == "/admin/statistics"]
         assert windows == ["hour", "week", "week"]
+
+    def test_of_too_much_it_says_how_far_back_the_numbers_go(self, told: StandIn) -> None:
+        hint = "These numbers go back no further than"
+        page = told.open("#/admin?window=week")
+        expect(page.get_by_text("841 ended in the last week")).to_be_visible()
+        expect(page.get_by_text(hint)).to_have_count(0)
+        ends = page.get_by_role("region", name="How jobs ended")
+        rate_of_all = float(ends.get_by_role("definition").first.inner_text())
+        told.answers["GET /admin/statistics"] = lambda asked: statistics(asked, uncounted=timedelta(days=6))
+        page.reload()
+        expect(page.get_by_text(hint)).to_be_visible()
+        expect(page.get_by_text(hint).locator("time")).to_have_attribute(
+            "datetime", instant(ENDS_AT - timedelta(days=1))
+        )
+        rate = float(ends.get_by_role("definition").first.inner_text())
+        assert rate == pytest.approx(7 * rate_of_all, rel=0.1), "of the time that is counted"
 
     def test_it_looks_again_every_ten_seconds_but_at_long_windows_every_minute(self, told: StandIn) -> None:
         told.page.clock.install()

@@ -44,6 +44,12 @@ def test_an_event_is_read_by_whom_it_concerns_as_it_was_recorded(ports: Ports) -
     assert events_of(ports, "nobody") == []
 
 
+def test_an_event_of_newer_code_keeps_no_other_from_being_read(ports: Ports) -> None:
+    newer = event_of(2, action="KEY_ROTATED")
+    recorded(ports, event_of(1), newer, event_of(3))
+    assert events_of(ports) == [event_of(1), newer, event_of(3)]
+
+
 def test_an_event_that_is_recorded_again_is_the_same(ports: Ports) -> None:
     recorded(ports, event_of(1), event_of(1))
     assert events_of(ports) == [event_of(1)]

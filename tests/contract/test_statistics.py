@@ -24,6 +24,9 @@ MIDNIGHT = AHEAD.replace(hour=0, minute=0, second=0, microsecond=0)
 
 DAY = timedelta(days=1)
 
+ALL = 1000
+"""More than any test adds."""
+
 
 def ending(
     slot: datetime = MIDNIGHT,
@@ -42,7 +45,8 @@ def addition(of: Ending, jobs: int, *, batch: str, bucket: int = 7) -> Addition:
 
 def of_day(store: CountStore, day: datetime = MIDNIGHT) -> list[Count]:
     return sorted(
-        store.of_day(day, day + DAY), key=lambda count: (count.ending.slot, count.ending.operation, count.ending.status)
+        store.of_day(day, day + DAY, limit=ALL),
+        key=lambda count: (count.ending.slot, count.ending.operation, count.ending.status),
     )
 
 
@@ -75,12 +79,27 @@ def test_a_part_of_a_day_has_the_slots_that_begin_in_it(ports: Ports) -> None:
         ports.counts.add(addition(ending(slot), 1, batch="1"))
 
     def found(begins_at: datetime, ends_at: datetime) -> list[datetime]:
-        return sorted(count.ending.slot for count in ports.counts.of_day(begins_at, ends_at))
+        return sorted(count.ending.slot for count in ports.counts.of_day(begins_at, ends_at, limit=ALL))
 
     assert found(MIDNIGHT, MIDNIGHT + DAY) == slots[1:5]
     assert found(MIDNIGHT + SLOT, MIDNIGHT + 2 * SLOT) == slots[2:3]
     assert found(MIDNIGHT + 2 * SLOT, MIDNIGHT + DAY) == slots[3:5]
     assert found(MIDNIGHT + 3 * SLOT, MIDNIGHT + 4 * SLOT) == []
+
+
+def test_of_a_day_the_newest_slots_come_first_and_no_more_than_asked_for(ports: Ports) -> None:
+    slots = [MIDNIGHT + number * SLOT for number in range(5)]
+    for slot in slots:
+        for operation in ("cube_sum", "square_sum"):
+            ports.counts.add(addition(ending(slot, operation=operation), 1, batch="1"))
+
+    def found(limit: int) -> list[datetime]:
+        return [count.ending.slot for count in ports.counts.of_day(MIDNIGHT, MIDNIGHT + DAY, limit=limit)]
+
+    newest_first = sorted(slots * 2, reverse=True)
+    for limit in (1, 2, 5, 10):
+        assert found(limit) == newest_first[:limit]
+    assert found(ALL) == newest_first
 
 
 def test_the_batch_that_was_added_last_is_not_added_again(ports: Ports) -> None:
@@ -128,6 +147,12 @@ def test_a_day_that_a_query_cannot_read_whole_goes_on(aws: Aws) -> None:
     assert len(of_day(aws.ports().counts)) == 6
     assert len(queries) > 1
     assert {query["ConsistentRead"] for query in queries} == {False}
+    newest_first = [f"{MIDNIGHT + number * SLOT:%H:%M}" for number in range(5, 0, -1)]
+    queries.clear()
+    read = aws.ports().counts.of_day(MIDNIGHT, MIDNIGHT + DAY, limit=5)
+    assert [f"{count.ending.slot:%H:%M}" for count in read] == newest_first
+    assert len(queries) > 1
+    assert queries[0]["Limit"] == 5
 
 
 def test_a_write_costs_one_unit_however_much_a_row_has_counted(aws: Aws) -> None:
@@ -173,7 +198,7 @@ def test_a_count_is_deleted_by_its_time_to_live(aws: Aws) -> None:
     "call",
     [
         lambda counts: counts.add(addition(ending(), 1, batch="1")),
-        lambda counts: counts.of_day(MIDNIGHT, MIDNIGHT + DAY),
+        lambda counts: counts.of_day(MIDNIGHT, MIDNIGHT + DAY, limit=ALL),
     ],
     ids=["add", "of_day"],
 )

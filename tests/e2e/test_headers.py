@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from chalicelib.api.dashboard import STYLE, page_file
+from chalicelib.api.docs import asset
 from tests.e2e.conftest import running
 from tests.e2e.test_gateway import Asked, ask
 from tests.security_headers import OF_DATA, POLICY_OF_THE_GATEWAY, check_security
@@ -35,7 +37,10 @@ def test_every_answer_has_the_security_headers(api: str, method: str, path: str)
         ("/docs", "no-cache"),
         ("/openapi.json", "no-cache"),
         ("/problems", "no-cache"),
-        ("/docs/start.js", "public, max-age=31536000, immutable"),
+        (f"/docs/start.js?{asset('start.js').version}", "public, max-age=31536000, immutable"),
+        ("/docs/start.js?0123456789abcdef", "no-store"),
+        (f"/dashboard/{STYLE}?{page_file(STYLE).version}", "public, max-age=31536000, immutable"),
+        (f"/dashboard/{STYLE}", "no-store"),
     ],
 )
 def test_what_a_browser_is_led_to_has_them_also_when_it_is_known_already(api: str, path: str, cache: str) -> None:

@@ -92,7 +92,7 @@ class SimulatedCounts:
             self._observer.missed()
             raise
 
-    def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
+    def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
         raise NotImplementedError
 
 

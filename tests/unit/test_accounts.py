@@ -26,7 +26,7 @@ def refuse_log_in(services: AccountServices, username: str, password: str) -> No
     assert str(refused.value) == WRONG
 
 
-def actions(world: World) -> list[AuditAction]:
+def actions(world: World) -> list[str]:
     return [event.action for event in world.audit.all()]
 
 

@@ -19,7 +19,7 @@ def with_admin(world: World) -> tuple[AccountServices, Caller]:
     return services, admin
 
 
-def told(world: World, subject: str) -> list[tuple[AuditAction, str, str | None]]:
+def told(world: World, subject: str) -> list[tuple[str, str, str | None]]:
     begin = {AuditAction.REGISTERED, AuditAction.SIGNED_IN}
     events = [event for event in world.audit.all() if event.subject == subject and event.action not in begin]
     return [(event.action, event.actor, event.detail) for event in events]

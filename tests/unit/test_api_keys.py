@@ -20,7 +20,7 @@ def created(services: AccountServices, caller: Caller, name: str = "ci") -> NewA
     return services.api_keys.create(caller, name=name, scopes=BOTH, lifetime=LIFETIME, address=HOME)
 
 
-def actions(world: World) -> list[AuditAction]:
+def actions(world: World) -> list[str]:
     begin = {AuditAction.REGISTERED, AuditAction.SIGNED_IN}
     return [event.action for event in world.audit.all() if event.action not in begin]
 

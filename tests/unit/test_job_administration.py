@@ -37,7 +37,7 @@ def failed_job(owner_id: UserId, number: int = 1, *, error: JobError | None = No
     return held.failed(error or JobError(code="OPERATION_FAILED", detail="no such planet"), make_act("end", at=at))
 
 
-def told(world: World, subject: str) -> list[tuple[AuditAction, str, str | None]]:
+def told(world: World, subject: str) -> list[tuple[str, str, str | None]]:
     begin = {AuditAction.REGISTERED, AuditAction.SIGNED_IN, AuditAction.ROLE_CHANGED}
     events = [event for event in world.audit.all() if event.subject == subject and event.action not in begin]
     return [(event.action, event.actor, event.detail) for event in events]

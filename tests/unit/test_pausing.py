@@ -32,7 +32,7 @@ def with_admin(world: World) -> tuple[AccountServices, PauseService, Caller]:
     return services, world.pause_service(), admin
 
 
-def told(world: World, subject: str) -> list[tuple[AuditAction, str, str | None]]:
+def told(world: World, subject: str) -> list[tuple[str, str, str | None]]:
     """What of pauses a person's audit trail has."""
     return [
         (event.action, event.actor, event.detail)

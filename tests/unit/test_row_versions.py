@@ -1,8 +1,9 @@
 """
 Rows and tokens across an update: what old code wrote, present code reads, and what later code adds does not disturb it.
 
-A row may get more attributes. What a value can be is another matter: code refuses a status, a role or a kind of event
-that it does not know, so a version that reads a new one is rolled out before the first that writes it.
+A row may get more attributes. What a value can be is another matter: code refuses a status, a role or a transition that
+it does not know, so a version that reads a new one is rolled out before the first that writes it. An action of an audit
+event is only shown, so any is read.
 """
 
 from dataclasses import replace
@@ -109,6 +110,11 @@ def test_what_newer_code_adds_within_a_slot_is_passed_over() -> None:
     row = ROWS["webhook v1"]
     fuller: dict[str, Any] = {**row, "slot0": {"M": {**row["slot0"]["M"], **ADDED}}}
     assert from_webhook_item(fuller) == webhooks()["webhook"]
+
+
+def test_an_audit_event_of_newer_code_is_read_with_an_action_that_is_not_known() -> None:
+    row: dict[str, Any] = {**ROWS["audit event v1"], "action": {"S": "KEY_ROTATED"}}
+    assert from_event_item(row) == replace(EVENT, action="KEY_ROTATED")
 
 
 def test_an_entry_of_an_index_may_have_more_attributes() -> None:

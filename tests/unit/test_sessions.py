@@ -39,7 +39,7 @@ def only_session(world: World) -> Session:
     return session
 
 
-def actions(world: World) -> list[AuditAction]:
+def actions(world: World) -> list[str]:
     """What happened after registrations and sign-ins."""
     begin = {AuditAction.REGISTERED, AuditAction.SIGNED_IN}
     return [event.action for event in world.audit.all() if event.action not in begin]

@@ -59,6 +59,17 @@ def test_a_window_ends_with_the_interval_that_is_running(
     assert (told.total, told.operations, told.errors) == (Ends(), {}, [])
 
 
+def test_what_ended_before_all_is_counted_is_in_no_number() -> None:
+    counts = [count_of(1), count_of(2, slot=NOON - SLOT, operation="cube_sum", status=JobStatus.FAILED, code="A")]
+    told = statistics(counts, window=Window.DAY, at=NOW, counted_from=NOON)
+    assert told.counted_from == NOON
+    assert (told.total.success, told.total.failed) == (1, 0)
+    assert (list(told.operations), told.errors) == (["square_sum"], [])
+    assert sum(each.failed for each in told.intervals.values()) == 0
+    whole = statistics(counts, window=Window.DAY, at=NOW)
+    assert (whole.counted_from, whole.total.failed) == (whole.begins_at, 2)
+
+
 def test_an_interval_begins_at_its_first_instant() -> None:
     assert Window.HOUR.span(NOON)[1] == NOON + SLOT
     assert Window.HOUR.span(NOON - timedelta(milliseconds=1))[1] == NOON

@@ -1,17 +1,21 @@
 """What is read for administrators: of counts what a window needs, and how long the oldest job waits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from chalicelib.bootstrap import build
+from chalicelib.config import Settings
 from chalicelib.domain.delivery import RESEND_AFTER_MAX
 from chalicelib.domain.errors import Unavailable
-from chalicelib.domain.job_ends import Count, additions
+from chalicelib.domain.job_ends import SLOT, Addition, Count, Ending, additions
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
 from chalicelib.domain.statistics import Window
 from chalicelib.services.statistics import ENTRIES, LOOKED_AT
 from chalicelib.statistics_ports import QueueDepth
+from tests.deployment import environment
 from tests.factories import OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON, InMemoryJobRepository
 from tests.statistics_fakes import InMemoryCountStore
@@ -36,21 +40,63 @@ def oldest(world: World, *jobs: Job) -> timedelta | None:
 
 
 @pytest.mark.parametrize(("window", "parts"), [(Window.HOUR, 1), (Window.DAY, 2), (Window.WEEK, 8)])
-def test_of_each_day_only_what_the_window_has_is_read(window: Window, parts: int) -> None:
+def test_of_each_day_only_what_the_window_has_is_read_the_newest_first(window: Window, parts: int) -> None:
     world = World()
     read: list[tuple[datetime, datetime]] = []
 
     class Noting(InMemoryCountStore):
-        def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
+        def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
             read.append((begins_at, ends_at))
-            return super().of_day(begins_at, ends_at)
+            return super().of_day(begins_at, ends_at, limit=limit)
 
     world.counts = Noting()
     for addition in additions([end(job_of(1), JobStatus.SUCCESS)]):
         world.counts.add(addition)
     told = world.statistics().of(window)
     assert told.total.success == 1
-    assert (read[0][0], read[-1][1], len(read)) == (told.begins_at, told.ends_at, parts)
+    assert (read[-1][0], read[0][1], len(read)) == (told.begins_at, told.ends_at, parts)
+    assert read == sorted(read, reverse=True)
+    assert told.counted_from == told.begins_at
+
+
+def counted(world: World, *slots: datetime) -> None:
+    """Add two counts of each slot."""
+    for slot in slots:
+        for operation in ("cube_sum", "square_sum"):
+            ending = Ending(slot=slot, operation=operation, status=JobStatus.SUCCESS)
+            count = Count(ending=ending, jobs=1, latencies={7: 1})
+            world.counts.add(Addition(count=count, batch="1"))
+
+
+SLOTS = [NOON - timedelta(hours=24 * days) for days in (0, 1, 3)]
+
+
+@pytest.mark.parametrize(("rows_max", "complete"), [(7, None), (6, None), (5, 2), (4, 2), (3, 1), (2, 1), (1, 0)])
+def test_of_many_counts_the_newest_are_told_and_from_when_on_they_are_complete(
+    monkeypatch: pytest.MonkeyPatch, rows_max: int, complete: int | None
+) -> None:
+    """The work of an answer is bounded, however many operations and errors there are."""
+    world = World()
+    limits: list[int] = []
+
+    class Noting(InMemoryCountStore):
+        def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
+            limits.append(limit)
+            return super().of_day(begins_at, ends_at, limit=limit)
+
+    world.counts = Noting()
+    counted(world, *SLOTS)
+    monkeypatch.setattr("chalicelib.services.statistics.ROWS_MAX", rows_max)
+    told = world.statistics().of(Window.WEEK)
+    if complete is None:
+        assert (told.counted_from, told.total.success) == (told.begins_at, 6)
+        assert len(limits) == 8
+    else:
+        assert (told.counted_from, told.total.success) == (SLOTS[complete] + SLOT, 2 * complete)
+        assert told.operations.keys() == ({"cube_sum", "square_sum"} if complete else set())
+        assert len(limits) == 1 + (SLOTS[0].date() - SLOTS[complete].date()).days, "older days are not read"
+    assert limits[0] == rows_max + 1
+    assert min(limits) >= 1
 
 
 def test_without_the_table_there_are_no_statistics() -> None:
@@ -60,8 +106,21 @@ def test_without_the_table_there_are_no_statistics() -> None:
         world.statistics().of(Window.HOUR)
 
 
+def test_where_an_update_has_not_brought_the_table_yet_the_refusal_says_what_to_do() -> None:
+    settings = Settings.from_env(environment())
+    with pytest.raises(Unavailable, match="not there yet: update the stack"):
+        build(replace(settings, statistics_table="")).statistics.of(Window.HOUR)
+
+
 def test_nothing_waits_where_there_are_no_jobs() -> None:
     world = World()
+
+    class Strict(InMemoryJobRepository):
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            assert keys, "DynamoDB refuses to read no rows"
+            return super().get_all(keys)
+
+    world.jobs = Strict()
     overview = world.statistics().overview()
     assert (overview.oldest_waiting, overview.as_of) == (None, NOON)
     assert overview.queue == QueueDepth(waiting=0, in_flight=0, delayed=0)
@@ -100,17 +159,22 @@ def test_a_job_is_found_until_the_sweep_would_look_at_it_last() -> None:
 
 def test_of_a_backlog_the_jobs_that_were_submitted_first_are_looked_at() -> None:
     world = World()
-    read: list[JobKey] = []
+    read: list[Sequence[JobKey]] = []
 
     class Noting(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            read.append(key)
-            return super().get(key)
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            read.append(keys)
+            return super().get_all(keys)
 
     world.jobs = Noting()
-    backlog = [waiting(number, timedelta(seconds=1000 - number)) for number in range(100)]
+    backlog = [waiting(number, timedelta(seconds=1000 - number)) for number in range(150)]
     assert oldest(world, *backlog) == timedelta(seconds=1000)
-    assert read == [key_of(number) for number in range(LOOKED_AT)]
+    assert read == [[key_of(number) for number in range(LOOKED_AT)]], "in one call"
+
+
+def test_jobs_that_are_delayed_hide_none_that_waits_behind_them() -> None:
+    delayed = [make_job(key=key_of(number), run_at=NOON + 2 * MINUTE, due_at=NOON + 3 * MINUTE) for number in range(99)]
+    assert oldest(World(), *delayed, waiting(99, MINUTE)) == MINUTE
 
 
 def test_of_a_shard_so_many_are_considered() -> None:
@@ -121,31 +185,16 @@ def test_of_a_shard_so_many_are_considered() -> None:
     assert oldest(World(), *same_shard[: ENTRIES - 1], late) == 5 * MINUTE
 
 
-def test_a_job_that_is_gone_by_then_is_no_matter() -> None:
+def test_a_job_that_is_gone_by_then_or_cannot_be_read_is_no_matter() -> None:
+    """The repository leaves both out, and tells of what cannot be read."""
     world = World()
 
     class Gone(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            return None if key == key_of(1) else super().get(key)
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            return super().get_all([key for key in keys if key != key_of(1)])
 
     world.jobs = Gone()
     assert oldest(world, waiting(1, 3 * MINUTE), waiting(2, MINUTE)) == MINUTE
-
-
-def test_a_row_that_cannot_be_read_is_logged_and_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    world = World()
-
-    class Broken(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            if key == key_of(1):
-                raise ValueError
-            return super().get(key)
-
-    world.jobs = Broken()
-    assert oldest(world, waiting(1, 3 * MINUTE), waiting(2, MINUTE)) == MINUTE
-    (record,) = caplog.records
-    assert (record.levelname, record.message) == ("ERROR", "job cannot be looked at")
-    assert record.__dict__["job_id"] == key_of(1).job_id
 
 
 def test_without_the_jobs_table_or_the_queue_there_is_no_overview() -> None:
@@ -153,8 +202,8 @@ def test_without_the_jobs_table_or_the_queue_there_is_no_overview() -> None:
     oldest(world, waiting(1, MINUTE))
 
     class Away(InMemoryJobRepository):
-        def get(self, key: JobKey) -> Job | None:
-            raise Unavailable(key.job_id)
+        def get_all(self, keys: Sequence[JobKey]) -> Sequence[Job]:
+            raise Unavailable(keys[0].job_id)
 
     away = Away()
     away.add(waiting(1, MINUTE))

@@ -50,7 +50,7 @@ class Owned:
     def events(self) -> list[AuditEvent]:
         return list(self.world.audit.all())[self._before :]
 
-    def told(self) -> list[tuple[AuditAction, str | None]]:
+    def told(self) -> list[tuple[str, str | None]]:
         return [(event.action, event.detail) for event in self.events()]
 
 

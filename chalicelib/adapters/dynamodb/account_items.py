@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.items import epoch_ms, epoch_s, instant, text
 from chalicelib.adapters.dynamodb.keys import credential_key, event_key, user_key
-from chalicelib.domain.audit import AuditAction, AuditEvent, EventId
+from chalicelib.domain.audit import AuditEvent, EventId
 from chalicelib.domain.credentials import ApiKey, Credential, CredentialId, Scope, Session
 from chalicelib.domain.users import Role, User, UserId
 
@@ -149,7 +149,7 @@ def from_event_item(item: "Mapping[str, AttributeValueTypeDef]") -> AuditEvent:
         subject=item["subject"]["S"],
         event_id=EventId(item["event_id"]["S"]),
         at=instant(item["at_epoch_ms"]),
-        action=AuditAction(item["action"]["S"]),
+        action=item["action"]["S"],  # as it is: it is only shown, and a later version may have recorded another
         actor=item["actor"]["S"],
         address=item["address"]["S"] if "address" in item else None,
         credential_id=CredentialId(item["credential_id"]["S"]) if "credential_id" in item else None,

@@ -50,8 +50,8 @@ class DynamoDBCountStore:
             return False
         return True
 
-    def of_day(self, begins_at: datetime, ends_at: datetime) -> Sequence[Count]:
-        """Return the counts of a part of a day, as they were a moment ago."""
+    def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
+        """Return at most so many counts of a part of a day, the newest slots first, as they were a moment ago."""
         client = self._client()
         # A slot's text goes on behind its time, so what begins at the end sorts behind it.
         end = f"{ends_at:%H:%M}" if day_text(ends_at) == day_text(begins_at) else "24:00"
@@ -66,13 +66,15 @@ class DynamoDBCountStore:
             },
             # Half the price, and a moment's delay is nothing beside the relay's.
             "ConsistentRead": False,
+            "ScanIndexForward": False,
         }
         counts: list[Count] = []
         while True:
+            query["Limit"] = limit - len(counts)
             with unavailable_when_away("the statistics table"):
                 answer = client.query(**query)
             counts += [from_count_item(item) for item in answer["Items"]]
-            if "LastEvaluatedKey" not in answer:
+            if "LastEvaluatedKey" not in answer or len(counts) >= limit:
                 return counts
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
