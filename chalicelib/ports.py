@@ -82,7 +82,7 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundJob:
-    """A job of a list, and its ``place`` in it: what to go on after, in the form of a UUID."""
+    """A job of a list, and its ``place`` in it, which is what to go on after: a UUID, or three with dots between."""
 
     job: Job
     place: str
@@ -220,12 +220,13 @@ class EverybodysJobs(Protocol):
         Return at most ``limit`` jobs that match, behind the place ``after`` when that is given.
 
         ``wanted`` asks for the status FAILED, which are listed newest first, by when they failed; or for jobs that are
-        not final, longest due first, by when the sweep looks at them. No list of others is to be had.
+        not final, longest due first, by when the sweep looks at them. Jobs of one millisecond come in any order, which
+        stays. No list of others is to be had.
 
-        Takes bounded work, however many jobs there are, so a page may be short and have a next one. What begins at the
-        first page and goes on after each page's ``next_after`` meets every job that matches all the while; one that is
-        not final may be met again, because its next look is put off. An index lags behind the rows: what has just
-        changed may come late.
+        Takes bounded work, however many jobs there are, be they of one millisecond, so a page may be short and have a
+        next one. What begins at the first page and goes on after each page's ``next_after`` meets every job that
+        matches all the while; one that is not final may be met again, because its next look is put off. An index lags
+        behind the rows: what has just changed may come late.
         """
         ...
 
@@ -234,7 +235,11 @@ class CursorSeal(Protocol):
     """Cursors: where a list goes on, in a form that nobody else can make."""
 
     def sealed(self, after: str, *, owner_id: UserId, wanted: JobFilter | str) -> str:
-        """Return the cursor that goes on after an id, a UUID, in this owner's list of these jobs or of this name."""
+        """
+        Return the cursor that goes on after something in this owner's list of these jobs or of this name.
+
+        ``after`` is a UUID, or three with dots between.
+        """
         ...
 
     def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter | str) -> str | None:

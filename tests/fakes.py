@@ -21,7 +21,7 @@ from chalicelib.domain.errors import (
     Unavailable,
 )
 from chalicelib.domain.job_filters import JobFilter
-from chalicelib.domain.job_places import place_of
+from chalicelib.domain.job_places import Place
 from chalicelib.domain.jobs import Claim, Job, JobErrorCode, JobId, JobKey, JobStatus
 from chalicelib.domain.rate_limits import Limit, Taking, Tally
 from chalicelib.domain.receipts import Receipt
@@ -347,7 +347,7 @@ class InMemoryEverybodysJobs:
         _answer_unless(self._rows.away)
         newest_first = wanted.status is JobStatus.FAILED
         listed = [
-            FoundJob(job=job, place=place_of(at, job.key.job_id))
+            FoundJob(job=job, place=Place(at=at, partition=delivery.shard(job.key.job_id), key=job.key).text)
             for job in self._rows.all()
             if (at := _failed_at(job) if newest_first else job.due_at) is not None
         ]

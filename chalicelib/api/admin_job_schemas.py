@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from chalicelib.api.schemas import ErrorBody, EventLog, LoggedEvent
+from chalicelib.api.schemas import EventLog, LoggedEvent
 from chalicelib.domain.explanations import explanation
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.pauses import JobPause
@@ -16,6 +16,27 @@ from chalicelib.services.job_administration import AdministeredJobs
 OwnersName = Annotated[
     str | None, described("The owner's name; null of one who has no session and no API key.", "yourname")
 ]
+
+
+class SeenError(msgspec.Struct, frozen=True):
+    """Why a job FAILED, as far as administrators see it."""
+
+    code: Annotated[str, described("", "OPERATION_FAILED")]
+    detail: Annotated[
+        str | None,
+        described(
+            "In a list of jobs null but for a dead one: what an operation said may have the user's data in it, and is"
+            " told in a look at the one job, which is on record.",
+            None,
+        ),
+    ]
+
+    @classmethod
+    def from_job(cls, job: Job, *, in_list: bool) -> "SeenError | None":
+        """Return what is seen of a job's error; the words about a dead job are the service's own."""
+        if job.error is None:
+            return None
+        return cls(code=job.error.code, detail=None if in_list and not job.is_dead else job.error.detail)
 
 
 class AdministeredJob(msgspec.Struct, frozen=True):
@@ -32,7 +53,7 @@ class AdministeredJob(msgspec.Struct, frozen=True):
     run_at: Instant
     started_at: Instant | None
     finished_at: Instant | None
-    error: Annotated[ErrorBody | None, described("", None)]
+    error: Annotated[SeenError | None, described("", None)]
     dead: Annotated[bool, described("Whether it failed because its consumers or its messages were lost.", False)]  # noqa: FBT003 - an example
     tags: TagsGiven
 
@@ -51,7 +72,7 @@ class AdministeredJob(msgspec.Struct, frozen=True):
             run_at=job.run_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
-            error=ErrorBody.from_error(job.error),
+            error=SeenError.from_job(job, in_list=True),
             dead=job.is_dead,
             tags=job.tags,
         )
@@ -76,7 +97,8 @@ class ExplainedJob(AdministeredJob, frozen=True):
         (job,) = found.jobs
         seen = AdministeredJob.from_job(job, found.usernames[job.key.owner_id])
         return cls(
-            **{name: getattr(seen, name) for name in seen.__struct_fields__},
+            **{name: getattr(seen, name) for name in seen.__struct_fields__}
+            | {"error": SeenError.from_job(job, in_list=False)},
             events=EventLog.from_job(job).events,
             explanation=explanation(job, at=at, pause=pause),
         )

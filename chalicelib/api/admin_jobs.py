@@ -1,7 +1,6 @@
 """Other people's jobs, for administrators: lists of them, one of them, and its cancelling and retrying."""
 
 from typing import Annotated
-from urllib.parse import quote, urlencode
 
 import msgspec
 from chalice.app import Response
@@ -10,8 +9,9 @@ from chalicelib.api.admin_job_schemas import AdministeredJob, AdministeredJobLis
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
 from chalicelib.api.job_list import ListQuery, checked_filter
+from chalicelib.api.paging import next_link, opened_cursor, sealed_cursor
 from chalicelib.api.problems import InvalidParameter
-from chalicelib.api.query import query_of, query_texts
+from chalicelib.api.query import query_of
 from chalicelib.api.requests import json_response
 from chalicelib.api.schemas import AcceptedJob
 from chalicelib.domain.errors import Conflict, Expired, NotFound
@@ -49,26 +49,15 @@ def list_jobs(call: Call) -> Response:
     query = query_of(call, AdminListQuery)
     asked = WantedJobs(username=query.username, wanted=_checked(call, query))
     name = cursor_name("admin jobs", asked)
-    after = None
-    if query.cursor is not None:
-        after = call.services.cursors.opened(query.cursor, owner_id=call.user_id, wanted=name)
-        if after is None:
-            detail = (
-                "cursor must be the next_cursor of an earlier page of this list, with the same filters;"
-                " begin again without it"
-            )
-            raise InvalidParameter(detail)
+    after = opened_cursor(call, query.cursor, name)
     page = call.services.job_administration.page(
         call.caller, asked, limit=query.limit, after=after, address=call.address
     )
-    next_cursor = None
-    headers: dict[str, str] = {}
-    if page.next_after is not None:
-        next_cursor = call.services.cursors.sealed(page.next_after, owner_id=call.user_id, wanted=name)
-        next_query = urlencode({**query_texts(call), "cursor": next_cursor}, quote_via=quote, errors="replace")
-        headers["Link"] = f'<{call.path}?{next_query}>; rel="next"'
+    next_cursor = sealed_cursor(call, page.next_after, name)
     listed = [AdministeredJob.from_job(job, page.usernames[job.key.owner_id]) for job in page.jobs]
-    return json_response(AdministeredJobList(jobs=listed, next_cursor=next_cursor), headers=headers)
+    return json_response(
+        AdministeredJobList(jobs=listed, next_cursor=next_cursor), headers=next_link(call, next_cursor)
+    )
 
 
 def show_job(call: Call) -> Response:

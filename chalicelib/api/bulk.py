@@ -10,6 +10,7 @@ from chalicelib.api.admin_job_schemas import BulkAnswer
 from chalicelib.api.admin_jobs import cursor_name
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.paging import sealed_cursor
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import InvalidInput, NotFound
 from chalicelib.domain.hints import no_such_operation
@@ -102,9 +103,7 @@ def change_many(call: Call) -> Response:
         done = call.services.bulk_actions.run(
             call.caller, request.action, asked, after=after, address=call.address, time_left=time_left
         )
-    next_cursor = None
-    if done.next_after is not None:
-        next_cursor = call.services.cursors.sealed(done.next_after, owner_id=call.user_id, wanted=name)
+    next_cursor = sealed_cursor(call, done.next_after, name)
     return json_response(BulkAnswer(matched=done.matched, changed=done.changed, next_cursor=next_cursor))
 
 

@@ -2,15 +2,15 @@
 
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import quote, urlencode
 
 import msgspec
 from chalice.app import Response
 
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.paging import next_link, opened_cursor, sealed_cursor
 from chalicelib.api.problems import InvalidParameter
-from chalicelib.api.query import query_of, query_texts
+from chalicelib.api.query import query_of
 from chalicelib.api.requests import json_response
 from chalicelib.api.schemas import JobList, ListedJob
 from chalicelib.domain.hints import no_such_operation
@@ -66,16 +66,14 @@ def list_jobs(call: Call) -> Response:
     """Return a page of the caller's jobs."""
     query = query_of(call, ListQuery)
     wanted = checked_filter(call, query.wanted())
-    after = None if query.cursor is None else _opened(call, query.cursor, wanted)
-    page = call.services.jobs.page(call.user_id, wanted, limit=query.limit, after=after)
-    next_cursor = None
-    headers: dict[str, str] = {}
-    if page.next_after is not None:
-        next_cursor = call.services.cursors.sealed(page.next_after, owner_id=call.user_id, wanted=wanted)
-        next_query = urlencode({**query_texts(call), "cursor": next_cursor}, quote_via=quote, errors="replace")
-        headers["Link"] = f'<{call.path}?{next_query}>; rel="next"'
+    after = opened_cursor(call, query.cursor, wanted)
+    page = call.services.jobs.page(
+        call.user_id, wanted, limit=query.limit, after=None if after is None else JobId(after)
+    )
+    next_cursor = sealed_cursor(call, page.next_after, wanted)
     return json_response(
-        JobList(jobs=[ListedJob.from_job(job) for job in page.jobs], next_cursor=next_cursor), headers=headers
+        JobList(jobs=[ListedJob.from_job(job) for job in page.jobs], next_cursor=next_cursor),
+        headers=next_link(call, next_cursor),
     )
 
 
@@ -89,17 +87,6 @@ def checked_filter(call: Call, wanted: JobFilter) -> JobFilter:
         detail = "created_before must be later than created_after"
         raise InvalidParameter(detail)
     return wanted
-
-
-def _opened(call: Call, cursor: str, wanted: JobFilter) -> JobId:
-    after = call.services.cursors.opened(cursor, owner_id=call.user_id, wanted=wanted)
-    if after is None:
-        detail = (
-            "cursor must be the next_cursor of an earlier page of this list, with the same filters;"
-            " begin again without it"
-        )
-        raise InvalidParameter(detail)
-    return JobId(after)
 
 
 ENDPOINTS = tuple(

@@ -1,15 +1,14 @@
 """Schedules: jobs that are made by the clock."""
 
 from typing import Annotated
-from urllib.parse import quote, urlencode
 
 import msgspec
 from chalice.app import Response
 
 from chalicelib.api.call import Access, Call
 from chalicelib.api.endpoint import Endpoint
-from chalicelib.api.problems import InvalidParameter
-from chalicelib.api.query import query_of, query_texts
+from chalicelib.api.paging import next_link, opened_cursor, sealed_cursor
+from chalicelib.api.query import query_of
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.api.schedule_schemas import ScheduleChange, ScheduleList, ScheduleRequest, WholeSchedule
 from chalicelib.domain.errors import Conflict, NotFound
@@ -48,16 +47,13 @@ def create_schedule(call: Call) -> Response:
 def list_schedules(call: Call) -> Response:
     """Return a page of the caller's schedules."""
     query = query_of(call, SchedulesQuery)
-    after = None if query.cursor is None else _opened(call, query.cursor)
-    page = call.services.schedules.page(call.user_id, limit=query.limit, after=after)
-    next_cursor = None
-    headers: dict[str, str] = {}
-    if page.next_after is not None:
-        next_cursor = call.services.cursors.sealed(page.next_after, owner_id=call.user_id, wanted=LISTED)
-        next_query = urlencode({**query_texts(call), "cursor": next_cursor}, quote_via=quote, errors="replace")
-        headers["Link"] = f'<{call.path}?{next_query}>; rel="next"'
+    after = opened_cursor(call, query.cursor, LISTED, same=None)
+    page = call.services.schedules.page(
+        call.user_id, limit=query.limit, after=None if after is None else ScheduleId(after)
+    )
+    next_cursor = sealed_cursor(call, page.next_after, LISTED)
     listed = [WholeSchedule.from_schedule(each) for each in page.schedules]
-    return json_response(ScheduleList(schedules=listed, next_cursor=next_cursor), headers=headers)
+    return json_response(ScheduleList(schedules=listed, next_cursor=next_cursor), headers=next_link(call, next_cursor))
 
 
 def get_schedule(call: Call) -> Response:
@@ -77,14 +73,6 @@ def delete_schedule(call: Call) -> Response:
     """Forget a schedule."""
     call.services.schedules.delete(call.user_id, call.parameter("schedule_id"))
     return Response(body="", status_code=204)
-
-
-def _opened(call: Call, cursor: str) -> ScheduleId:
-    after = call.services.cursors.opened(cursor, owner_id=call.user_id, wanted=LISTED)
-    if after is None:
-        detail = "cursor must be the next_cursor of an earlier page of this list; begin again without it"
-        raise InvalidParameter(detail)
-    return ScheduleId(after)
 
 
 ENDPOINTS = (

@@ -2,7 +2,6 @@
 
 import json
 from typing import Annotated
-from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import msgspec
@@ -19,8 +18,9 @@ from chalicelib.api.delivery_schemas import (
     WholeDelivery,
 )
 from chalicelib.api.endpoint import Endpoint
+from chalicelib.api.paging import next_link, opened_cursor, sealed_cursor
 from chalicelib.api.problems import InvalidParameter
-from chalicelib.api.query import query_of, query_texts
+from chalicelib.api.query import query_of
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import Conflict, Expired, InvalidInput, NotFound
 from chalicelib.domain.job_filters import JobFilter
@@ -55,25 +55,14 @@ def list_deliveries(call: Call) -> Response:
     query = query_of(call, DeliveriesQuery)
     webhook_id = call.parameter("webhook_id")
     wanted = json.dumps(["deliveries", webhook_id, query.status])
-    after = None
-    if query.cursor is not None:
-        after = _opened(call, query.cursor, wanted)
-        if after is None:
-            detail = (
-                "cursor must be the next_cursor of an earlier page of this list, with the same status;"
-                " begin again without it"
-            )
-            raise InvalidParameter(detail)
+    opened = opened_cursor(call, query.cursor, wanted, same="status")
+    after = None if opened is None else DeliveryId(opened)
     page = call.services.webhook_deliveries.page(
         call.user_id, webhook_id, status=query.status, limit=query.limit, after=after
     )
-    next_cursor = _sealed(call, page.next_after, wanted)
-    headers = {}
-    if next_cursor is not None:
-        next_query = urlencode({**query_texts(call), "cursor": next_cursor}, quote_via=quote, errors="replace")
-        headers["Link"] = f'<{call.path}?{next_query}>; rel="next"'
+    next_cursor = sealed_cursor(call, page.next_after, wanted)
     listed = [ListedDelivery.from_delivery(each) for each in page.deliveries]
-    return json_response(DeliveryList(deliveries=listed, next_cursor=next_cursor), headers=headers)
+    return json_response(DeliveryList(deliveries=listed, next_cursor=next_cursor), headers=next_link(call, next_cursor))
 
 
 def show_delivery(call: Call) -> Response:
@@ -108,28 +97,19 @@ def replay_deliveries(call: Call) -> Response:
     first = DeliveryId(JobFilter(created_after=asked.since).ids.first)
     wanted = json.dumps(["replay", webhook_id, first, asked.status])
     if asked.cursor is not None:
-        after = _opened(call, asked.cursor, wanted)
+        after = call.services.cursors.opened(asked.cursor, owner_id=call.user_id, wanted=wanted)
         if after is None:
             detail = "expected the next_cursor of an earlier answer to the same request; begin again without it"
             raise InvalidInput(detail, pointer="#/cursor")
-        first = _following(after)
+        first = _following(DeliveryId(after))
     replayed = call.services.webhook_deliveries.replay_since(call.user_id, webhook_id, first=first, status=asked.status)
-    next_cursor = _sealed(call, replayed.next_after, wanted)
+    next_cursor = sealed_cursor(call, replayed.next_after, wanted)
     return json_response(ReplayAnswer(replayed=replayed.count, next_cursor=next_cursor), status=202)
 
 
 def _following(delivery_id: DeliveryId) -> DeliveryId:
     """Return the first id that sorts behind one."""
     return DeliveryId(str(UUID(int=UUID(delivery_id).int + 1)))
-
-
-def _opened(call: Call, cursor: str, wanted: str) -> DeliveryId | None:
-    after = call.services.cursors.opened(cursor, owner_id=call.user_id, wanted=wanted)
-    return None if after is None else DeliveryId(after)
-
-
-def _sealed(call: Call, after: DeliveryId | None, wanted: str) -> str | None:
-    return None if after is None else call.services.cursors.sealed(after, owner_id=call.user_id, wanted=wanted)
 
 
 ENDPOINTS = (

@@ -97,9 +97,9 @@ export function anyJobBadges(job) {
   return h("span", { class: "badges" }, badge(job.status), job.dead && h("span", { class: "badge dead" }, "DEAD"));
 }
 
-/** Return why a job failed, or null. */
+/** Return why a job failed, or null; a list tells the detail of dead jobs only. */
 export function failureText(error) {
-  return error && h("span", {}, h("code", {}, error.code), " ", h("span", { class: "faint" }, error.detail));
+  return error && h("span", {}, h("code", {}, error.code), error.detail && [" ", h("span", { class: "faint" }, error.detail)]);
 }
 
 /** Return the field of a user's name, which has to be given. */

@@ -24,6 +24,10 @@ class IdRange:
         """Whether no id can be in it."""
         return self.last < self.first
 
+    def __contains__(self, job_id: JobId) -> bool:
+        """Tell whether an id is in it."""
+        return self.first <= job_id <= self.last
+
     def older_than(self, job_id: JobId) -> "IdRange":
         """Return the part of the range before an id."""
         return IdRange(first=self.first, last=min(self.last, _id_before(UUID(job_id).int)))
@@ -83,9 +87,8 @@ class JobFilter:
 
     def matches(self, job: Job) -> bool:
         """Tell whether a list shows the job."""
-        ids = self.ids
         return (
-            ids.first <= job.key.job_id <= ids.last
+            job.key.job_id in self.ids
             and self.status in {None, job.status}
             and self.operation in {None, job.operation}
             and (self.tag is None or self.tag in job.tags)

@@ -1,36 +1,51 @@
 """Where a list of everybody's jobs goes on: pure."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NewType
 from uuid import UUID
 
-from chalicelib.domain.jobs import JobId
-
-Place = NewType("Place", str)
-"""
-An instant and a job in the form of a UUID: 48 bits of the millisecond, then the last 80 bits of the job's id.
-
-Places sort by the instant, then by the job. The 62 random bits of each id are among the 80, so no two jobs share a
-place.
-"""
+from chalicelib.domain.jobs import JobId, JobKey
+from chalicelib.domain.users import UserId
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_JOB_BITS = 80
-_JOB_MASK = (1 << _JOB_BITS) - 1
+_PARTITION_BITS = 80
+_PARTITION_MASK = (1 << _PARTITION_BITS) - 1
 
 
-def place_of(at: datetime, job_id: JobId) -> Place:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
     """
-    Return the place of a job that is listed by an instant.
+    Where a job stands in a list of everybody's: the instant it is listed by, the partition that has it, and its key.
 
-    >>> place_of(datetime(2026, 11, 23, 12, tzinfo=UTC), JobId("01900000-0000-7000-8000-000000000001"))
-    '01a20846-fe00-7000-8000-000000000001'
+    A list goes by the instant, then by the partition. In what order those of one partition come that share an instant
+    is the partition's affair, which goes on after any key.
     """
-    milliseconds = (at - _EPOCH) // _MILLISECOND
-    return Place(str(UUID(int=(milliseconds << _JOB_BITS) | (UUID(job_id).int & _JOB_MASK))))
+
+    at: datetime
+    partition: int
+    key: JobKey
+
+    @property
+    def text(self) -> str:
+        """
+        Three UUIDs with dots between: the millisecond before the partition, the owner, the job.
+
+        >>> at, key = datetime(2026, 11, 23, 12, tzinfo=UTC), JobKey(owner_id=UserId("9…"), job_id=JobId("0…"))
+        >>> Place(at=at, partition=5, key=key).text
+        '01a20846-fe00-0000-0000-000000000005.9….0…'
+        """
+        milliseconds = (self.at - _EPOCH) // _MILLISECOND
+        where = UUID(int=(milliseconds << _PARTITION_BITS) | self.partition)
+        return f"{where}.{self.key.owner_id}.{self.key.job_id}"
 
 
-def instant_of(place: Place) -> datetime:
-    """Return the instant of a place."""
-    return _EPOCH + (UUID(place).int >> _JOB_BITS) * _MILLISECOND
+def parsed_place(text: str) -> Place:
+    """Return the place of a text."""
+    where, owner_id, job_id = text.split(".")
+    number = UUID(where).int
+    return Place(
+        at=_EPOCH + (number >> _PARTITION_BITS) * _MILLISECOND,
+        partition=number & _PARTITION_MASK,
+        key=JobKey(owner_id=UserId(owner_id), job_id=JobId(job_id)),
+    )

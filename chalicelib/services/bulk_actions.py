@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 JOBS_MAX = 100
 """Jobs that one call changes, at most: as many writes one after the other, and as many owners who are told."""
 
+RECORDED_JOBS = 10
+"""Jobs that are recorded together before the first of them is changed: so many more than happened a trail may tell."""
+
 PAGE = 100
 """Jobs asked for at once."""
 
@@ -113,8 +116,8 @@ class BulkActions:
         """
         Change up to `JOBS_MAX` jobs that match, while there is time; at least one is tried, if there is one.
 
-        ``asked`` asks for jobs that are not final to cancel, for FAILED or CANCELLED ones to retry. Before the first is
-        changed, each owner and the administrator have an audit event of how many are to be.
+        ``asked`` asks for jobs that are not final to cancel, for FAILED or CANCELLED ones to retry. Before each
+        `RECORDED_JOBS` are changed, their owners and the administrator have an audit event of how many are to be.
 
         Raises:
             NotFound: Nobody has the name.
@@ -124,15 +127,19 @@ class BulkActions:
         found, next_after = self._gathered(user, asked, after, time_left)
         if not found:
             return BulkDone(matched=0, changed=0, next_after=next_after)
-        self._record(caller, action, asked, [each.job for each in found], address)
         changed: list[Job] = []
-        tried = 0
+        tried = recorded = 0
         try:
             for each in found:
+                is_late = time_left() <= timedelta()
+                if tried and is_late:
+                    break
+                if tried == recorded:
+                    part = found[tried : tried + (1 if is_late else RECORDED_JOBS)]
+                    self._record(caller, action, asked, [some.job for some in part], address)
+                    recorded += len(part)
                 changed += self._changed(action, each.job)
                 tried += 1
-                if time_left() <= timedelta():
-                    break
         except Unavailable:
             if not tried:
                 raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from chalicelib.account_ports import AuditTrail, CredentialRepository
 from chalicelib.domain.audit import AuditAction, AuditEvent
@@ -29,6 +29,14 @@ class AdministeredJobs:
     jobs: Sequence[Job]
     usernames: Mapping[UserId, str | None]
     next_after: str | None = None
+
+
+class Change(Protocol):
+    """What is done with one job; its events give the reason."""
+
+    def __call__(self, owner_id: UserId, job_id: str, *, reason: str | None) -> Job:
+        """Return the job, changed."""
+        ...
 
 
 class JobAdministration:
@@ -100,9 +108,7 @@ class JobAdministration:
         """
         job = self._found(owner_id, job_id)
         must_be_open(job)
-        self._recorded(AuditAction.JOB_CANCELLED, job, caller, address)
-        key = job.key
-        return _of_anybody(lambda: self._jobs.cancel(key.owner_id, key.job_id, reason=BY_ADMINISTRATOR))
+        return self._done(AuditAction.JOB_CANCELLED, self._jobs.cancel, job, caller, address)
 
     def retry(self, caller: Caller, owner_id: str, job_id: str, *, address: str) -> Job:
         """
@@ -115,15 +121,18 @@ class JobAdministration:
         """
         job = self._found(owner_id, job_id)
         must_be_retriable(job)
-        self._recorded(AuditAction.JOB_RETRIED, job, caller, address)
-        key = job.key
-        return _of_anybody(lambda: self._jobs.retry_by_hand(key.owner_id, key.job_id, reason=BY_ADMINISTRATOR))
+        return self._done(AuditAction.JOB_RETRIED, self._jobs.retry_by_hand, job, caller, address)
 
     def _found(self, owner_id: str, job_id: str) -> Job:
         known_id = parsed_user_id(owner_id)
         if known_id is None:
             raise NotFound(NO_SUCH_JOB)
         return _of_anybody(lambda: self._jobs.get(known_id, job_id))
+
+    def _done(self, action: AuditAction, change: Change, job: Job, caller: Caller, address: str) -> Job:
+        """Record a change on both sides, then make it."""
+        self._recorded(action, job, caller, address)
+        return _of_anybody(lambda: change(job.key.owner_id, job.key.job_id, reason=BY_ADMINISTRATOR))
 
     def _listed(self, caller: Caller, user: User | None, detail: str, address: str) -> Sequence[AuditEvent]:
         action = AuditAction.JOBS_LISTED

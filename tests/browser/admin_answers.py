@@ -74,8 +74,11 @@ def job_id(number: int) -> str:
     return f"019aa9f2-2d4c-7cc3-8f0e-3d4e5f{number:06x}"
 
 
+TOO_LONG = "the attempt took more than 60 s"
+
+
 def administered(number: int = 1, **fields: Any) -> dict[str, Any]:
-    """A job of bob's that failed."""
+    """A job of bob's that failed, as lists have it: with what the service itself said of a dead one, and no other."""
     made: dict[str, Any] = {
         "owner_id": OWNER,
         "username": "bob",
@@ -88,7 +91,7 @@ def administered(number: int = 1, **fields: Any) -> dict[str, Any]:
         "run_at": "2026-11-30T11:40:00Z",
         "started_at": "2026-11-30T11:40:01Z",
         "finished_at": "2026-11-30T11:41:00Z",
-        "error": {"code": "TIMED_OUT", "detail": "the attempt took more than 60 s"},
+        "error": {"code": "TIMED_OUT", "detail": TOO_LONG if fields.get("dead") else None},
         "dead": False,
         "tags": ["nightly"],
     }
@@ -102,7 +105,8 @@ def looked_at(number: int = 1, **fields: Any) -> dict[str, Any]:
         {"at": "2026-11-30T11:40:01Z", "transition": "CLAIM", "attempt": 3, "worker": "3f2a9c", "reason": None},
         {"at": "2026-11-30T11:41:00Z", "transition": "FAIL", "attempt": 3, "worker": "3f2a9c", "reason": "TIMED_OUT"},
     ]
-    return administered(number, **fields) | {"explanation": "The job failed: it took too long.", "events": events}
+    told = {"error": {"code": "TIMED_OUT", "detail": TOO_LONG}} | fields
+    return administered(number, **told) | {"explanation": "The job failed: it took too long.", "events": events}
 
 
 def page_of(*jobs: Mapping[str, Any], next_cursor: str | None = None) -> dict[str, Any]:

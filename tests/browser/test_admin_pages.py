@@ -15,6 +15,7 @@ from tests.browser.admin_answers import (
     BOB,
     ENDS_AT,
     OWNER,
+    TOO_LONG,
     administered,
     instant,
     job_id,
@@ -98,6 +99,13 @@ class TestWhoSeesThem:
             assert violations(page, {"runOnly": ["color-contrast"]}) == []
             page.set_viewport_size({"width": 390, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") == 390, "a narrow window shows all of it"
+
+    def test_a_job_whose_error_is_told_without_a_detail_shows_the_code_alone(self, told: StandIn) -> None:
+        told.answers["GET /admin/jobs"] = page_of(administered(1), administered(2, dead=True))
+        page = told.open("#/admin/jobs")
+        assert [row[7] for row in table(page, "Jobs")] == ["TIMED_OUT", f"TIMED_OUT {TOO_LONG}"]
+        page = told.open(f"#/admin/jobs/{OWNER}/{job_id(1)}")
+        expect(page.get_by_role("definition").filter(has_text=f"TIMED_OUT {TOO_LONG}")).to_be_visible()
 
     def test_text_of_the_api_is_never_markup(self, told: StandIn) -> None:
         hostile = "<img src=x onerror=alert(1)><b>bold</b>"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -10,8 +10,9 @@ import pytest
 
 from chalicelib.adapters.dynamodb.everybodys_jobs import ENTRIES, DynamoDBEverybodysJobs
 from chalicelib.adapters.dynamodb.items import to_job_item
-from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
+from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX, FIRST_BATCH_ROWS, READ_MAX_BYTES
 from chalicelib.adapters.dynamodb.keys import DEAD_SHARD, failed_shard, shard_value
+from chalicelib.adapters.system import SystemIds
 from chalicelib.domain.delivery import SHARDS, shard
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_filters import JobFilter
@@ -53,6 +54,15 @@ def pages(lists: EverybodysJobs, wanted: JobFilter, limit: int) -> Iterator[list
             return
         assert page.next_after != after, "a walk comes to its end"
         after = page.next_after
+
+
+def millisecond_of(job: Job) -> int:
+    """Which group of three it is of; in what order those come is not promised."""
+    return int(job.key.job_id[-12:], 16) // 3
+
+
+def by_id(jobs: list[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: job.key.job_id)
 
 
 def walked(lists: EverybodysJobs, wanted: JobFilter, limit: int) -> list[Job]:
@@ -105,7 +115,9 @@ def test_every_walk_gives_the_jobs_that_match_in_order_and_once_each(ports: Port
             and (wanted.error_code is None or (job.error is not None and job.error.code == wanted.error_code))
         ]
         listed += len(expected)
-        assert walked(ports.everybodys, wanted, rng.choice([1, 2, 3, 7, 20, 100])) == expected, wanted
+        found = walked(ports.everybodys, wanted, rng.choice([1, 2, 3, 7, 20, 100]))
+        assert list(map(millisecond_of, found)) == list(map(millisecond_of, expected)), wanted
+        assert by_id(found) == by_id(expected), wanted
     assert listed > 300
 
 
@@ -216,7 +228,39 @@ def test_many_jobs_of_one_millisecond_and_one_partition_are_all_listed(aws: Aws)
     put(aws, jobs)
     lists = aws.ports().everybodys
     for limit in (1, 7, 100):
-        assert walked(lists, FAILED, limit) == sorted(jobs, key=lambda job: job.key.job_id, reverse=True)
+        assert by_id(walked(lists, FAILED, limit)) == jobs
+
+
+@pytest.mark.parametrize(("wanted", "limit"), [(FAILED, 100), (OPEN, 100), (OPEN, 7)])
+def test_a_page_of_jobs_of_one_instant_takes_as_many_queries_as_any(aws: Aws, wanted: JobFilter, limit: int) -> None:
+    """As at midnight, which schedules and people like; and no job is met twice or not at all."""
+    of_one = [made(0, key=key_of(number, OWNERS[number % 3])) for number in range(500)]
+    if wanted is FAILED:
+        of_one = [
+            failed_at(0, key=job.key, code=["GONE", "DEAD_LETTERED"][number % 2]) for number, job in enumerate(of_one)
+        ]
+    jobs = [*of_one, *(failed_at(number) if wanted is FAILED else made(number) for number in (500, 501, 502))]
+    put(aws, jobs)
+    counted = counted_calls(aws)
+    found = []
+    for page in pages(aws.ports().everybodys, wanted, limit):
+        assert counted.count("Query") <= SHARDS + 1 + EVALUATED_MAX // ENTRIES
+        if limit < ENTRIES:
+            assert counted.count("Query") <= SHARDS + 1
+        counted.clear()
+        found += page
+    assert by_id(found) == jobs
+
+
+def test_a_walk_goes_on_after_jobs_of_one_instant_that_are_there_no_more(aws: Aws) -> None:
+    """As a bulk action does, which takes all it meets out of the index."""
+    jobs = [failed_at(0, key=key_of(number, OWNERS[number % 3])) for number in range(60)]
+    put(aws, jobs)
+    seen: list[Job] = []
+    for page in pages(aws.ports().everybodys, FAILED, 7):
+        put(aws, [retried_by_hand(job) for job in page])
+        seen += page
+    assert by_id(seen) == jobs
 
 
 def test_a_page_with_rare_matches_may_be_empty_and_have_a_next_one(aws: Aws) -> None:
@@ -234,8 +278,59 @@ def test_jobs_of_the_largest_size_are_all_listed(aws: Aws) -> None:
     jobs = [failed_at(number, data_json=large) for number in range(20)]
     put(aws, jobs)
     found = list(pages(aws.ports().everybodys, FAILED, 100))
-    assert [job for page in found for job in page] == jobs[::-1]
-    assert max(sum(len(job.data_json) for job in page) for page in found) < 1_700_000
+    assert by_id([job for page in found for job in page]) == jobs
+    assert max(sum(len(job.data_json) for job in page) for page in found) < 2_700_000
+
+
+@pytest.mark.parametrize("size", [1, 120_000, 300_000])
+def test_a_walk_reads_each_row_once_however_large(aws: Aws, size: int) -> None:
+    """What a page has read it has: its answer leaves the data out, so only the reading is to be bounded."""
+    jobs = [failed_at(number, data_json=f'"{"x" * size}"') for number in range(40)]
+    put(aws, jobs)
+    asked: list[int] = []
+
+    def batch_get_item(RequestItems: Any) -> Any:  # noqa: N803 - boto3's own name
+        asked.append(len(RequestItems[aws.jobs_table]["Keys"]))
+        return aws.dynamodb.batch_get_item(RequestItems=RequestItems)
+
+    found = list(pages(lists_of(aws, batch_get_item=batch_get_item), FAILED, 100))
+    assert by_id([job for page in found for job in page]) == jobs
+    assert sum(asked) == len(jobs)
+    assert asked[0] == FIRST_BATCH_ROWS
+    assert max(len(page) for page in found) * size <= READ_MAX_BYTES + FIRST_BATCH_ROWS * size
+
+
+def test_jobs_made_at_another_time_are_passed_over_by_their_keys(aws: Aws) -> None:
+    """No row of theirs is read; and where a walk is by when they failed, it ends before what failed earlier."""
+    late = NOON + timedelta(hours=2)
+    old = [failed_at(number) for number in range(60)]
+    ids = SystemIds()
+    new = [
+        failed_at(60 + number, key=JobKey(owner_id=OWNERS[0], job_id=ids.new_job_id(late + number * MILLISECOND)))
+        for number in range(3)
+    ]
+    new = [replace(job, finished_at=late) for job in new]
+    put(aws, [*old, *new])
+    counted = counted_calls(aws)
+    lists = aws.ports().everybodys
+    assert by_id(walked(lists, replace(FAILED, created_after=late), 100)) == new
+    assert sorted(set(counted)) == ["BatchGetItem", "Query"]
+    assert counted.count("BatchGetItem") == 1
+    assert counted.count("Query") <= SHARDS + 1
+    counted.clear()
+    none_is_so_old = replace(FAILED, created_before=datetime(2000, 1, 1, tzinfo=UTC))
+    assert walked(lists, none_is_so_old, 100) == []
+    assert set(counted) == {"Query"}
+
+
+@pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+@pytest.mark.parametrize("wanted", [FAILED, OPEN])
+def test_a_list_may_be_asked_of_any_time(ports: Ports, wanted: JobFilter, at: datetime) -> None:
+    ports.jobs.add(failed_at(1))
+    ports.jobs.add(made(2))
+    is_all = at.year == 1
+    assert len(walked(ports.everybodys, replace(wanted, created_after=at), 9)) == is_all
+    assert len(walked(ports.everybodys, replace(wanted, created_before=at), 9)) != is_all
 
 
 def test_a_row_that_cannot_be_read_is_left_out_and_named_in_the_log(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
@@ -253,6 +348,13 @@ def test_a_row_that_cannot_be_read_is_left_out_and_named_in_the_log(aws: Aws, ca
     assert walked(aws.ports().everybodys, FAILED, 2) == [jobs[2], jobs[0]]
     (record,) = [each for each in caplog.records if each.name.startswith("chalicelib")]
     assert record.message == "row of the jobs table cannot be read; lists leave it out"
+
+
+def counted_calls(aws: Aws) -> list[str]:
+    """The calls of DynamoDB from now on, as they come."""
+    counted: list[str] = []
+    aws.dynamodb.meta.events.register("provide-client-params.dynamodb.*", lambda model, **_: counted.append(model.name))
+    return counted
 
 
 class Altered:
@@ -316,8 +418,7 @@ def test_without_the_table_a_list_says_so(away_ports: Ports, wanted: JobFilter) 
 
 
 def test_a_page_takes_as_many_queries_at_any_number_of_jobs(aws: Aws) -> None:
-    counted: list[str] = []
-    aws.dynamodb.meta.events.register("provide-client-params.dynamodb.*", lambda model, **_: counted.append(model.name))
+    counted = counted_calls(aws)
     calls = []
     for number in (40, 800):
         put(aws, [failed_at(each) for each in range(number)])
@@ -325,7 +426,7 @@ def test_a_page_takes_as_many_queries_at_any_number_of_jobs(aws: Aws) -> None:
         assert len(aws.ports().everybodys.page(FAILED, limit=20, after=None).found) == 20
         calls.append(sorted(counted))
     few, many = calls
-    assert few == many == ["BatchGetItem"] + ["Query"] * (SHARDS + 1)
+    assert few == many == ["BatchGetItem"] * 2 + ["Query"] * (SHARDS + 1), "8 rows, then what the page lacks"
 
 
 def test_the_owner_of_each_job_is_in_its_key(ports: Ports) -> None:

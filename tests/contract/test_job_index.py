@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.delivery import SHARDS, shard
 from chalicelib.domain.job_filters import JobFilter
-from chalicelib.domain.job_places import place_of
+from chalicelib.domain.job_places import Place
 from chalicelib.domain.jobs import JobError, JobErrorCode, JobKey, JobStatus
 from chalicelib.ports import DueJob
 from tests.contract.conftest import Aws, Ports
@@ -102,7 +102,7 @@ def test_a_look_at_a_job_that_failed_when_it_was_due_is_not_put_off(ports: Ports
     ports.jobs.look_again(DueJob(key=KEY, due_at=LATER), at=LATER + timedelta(hours=1))
     assert ports.jobs.get(KEY) == final
     (listed,) = ports.everybodys.page(JobFilter(status=JobStatus.FAILED), limit=9, after=None).found
-    assert listed.place == place_of(LATER, KEY.job_id)
+    assert listed.place == Place(at=LATER, partition=shard(KEY.job_id), key=KEY).text
 
 
 @pytest.mark.parametrize("code", list(JobErrorCode))

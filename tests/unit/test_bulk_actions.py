@@ -1,19 +1,27 @@
 """Retrying and cancelling many jobs: each by its own write, a part of them a call, and nobody is left untold."""
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.audit import AuditAction
+from chalicelib.domain.audit import AuditAction, AuditEvent
 from chalicelib.domain.credentials import Caller
 from chalicelib.domain.errors import NotFound, Unavailable
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import FINAL, Job, JobId, JobKey, JobStatus, Transition
 from chalicelib.domain.users import UserId
-from chalicelib.services.bulk_actions import JOBS_MAX, TIME_TO_ACT, BulkAction, BulkActions, BulkDone
+from chalicelib.services.bulk_actions import (
+    JOBS_MAX,
+    RECORDED_JOBS,
+    TIME_TO_ACT,
+    BulkAction,
+    BulkActions,
+    BulkDone,
+)
 from chalicelib.services.dead_letters import DEAD_LETTERED
 from chalicelib.services.job_administration import BY_ADMINISTRATOR
 from chalicelib.services.job_search import WantedJobs
@@ -227,7 +235,7 @@ def test_a_call_whose_time_is_over_goes_on_after_the_last_it_did(gone_on: int) -
     """It does at least one, so who repeats comes to an end."""
     world = World()
     bulk, admin, _, jobs = with_jobs(world, 4)
-    left = iter([timedelta(milliseconds=1)] * gone_on)
+    left = iter([timedelta(milliseconds=1)] * (gone_on + 1))
     done = run(bulk, admin, time_left=lambda: next(left, timedelta()))
     changed = gone_on + 1
     assert (done.matched, done.changed) == (changed, changed)
@@ -236,6 +244,75 @@ def test_a_call_whose_time_is_over_goes_on_after_the_last_it_did(gone_on: int) -
     }
     rest = run(bulk, admin, after=done.next_after)
     assert (rest.changed, rest.next_after) == (4 - changed, None)
+
+
+def told_jobs(world: World, subject: str) -> int:
+    """Of how many jobs a trail tells."""
+    details = [detail or "" for _, _, detail in told(world, subject)]
+    return sum(int(re.findall(r"jobs: (\d+)", detail)[0]) for detail in details)
+
+
+def test_a_slow_jobs_table_ends_the_call_and_no_trail_tells_of_many_more_than_were_changed() -> None:
+    world = World()
+    bulk, admin, (ada, bob), _ = with_jobs(world, 40)
+    advance = world.jobs.advance
+
+    def slow(seen: Job, to: Job) -> None:
+        world.clock.advance(seconds=1)
+        advance(seen, to)
+
+    world.jobs.advance = slow  # type: ignore[method-assign]
+    until = world.clock.now() + timedelta(seconds=13)
+    done = run(bulk, admin, time_left=lambda: until - world.clock.now())
+    assert (done.matched, done.changed) == (13, 13)
+    assert done.next_after is not None
+    assert told_jobs(world, admin.user_id) == 2 * RECORDED_JOBS
+    assert [told_jobs(world, owner) for owner in (ada, bob)] == [RECORDED_JOBS, RECORDED_JOBS]
+
+
+def test_a_slow_audit_trail_ends_the_call_before_it_tells_of_what_is_not_done_any_more() -> None:
+    world = World()
+    bulk, admin, _, _ = with_jobs(world, 40)
+    record = world.audit.record
+
+    def slow(event: AuditEvent) -> None:
+        world.clock.advance(seconds=2)
+        record(event)
+
+    world.audit.record = slow  # type: ignore[method-assign]
+    until = world.clock.now() + timedelta(seconds=10)
+    done = run(bulk, admin, time_left=lambda: until - world.clock.now())
+    assert (done.matched, done.changed) == (RECORDED_JOBS + 1, RECORDED_JOBS + 1)
+    assert told_jobs(world, admin.user_id) == 2 * RECORDED_JOBS
+    rest = run(bulk, admin, after=done.next_after)
+    assert (rest.changed, rest.next_after) == (40 - done.changed, None)
+
+
+def test_a_call_that_begins_late_tells_of_the_one_job_that_it_does() -> None:
+    world = World()
+    bulk, admin, _, _ = with_jobs(world, 4)
+    assert run(bulk, admin, time_left=timedelta).changed == 1
+    assert told_jobs(world, admin.user_id) == 1
+
+
+def test_an_audit_trail_that_goes_away_leaves_what_was_recorded_done_and_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    bulk, admin, _, jobs = with_jobs(world, RECORDED_JOBS + 4)
+    advance = world.jobs.advance
+
+    def and_away(seen: Job, to: Job) -> None:
+        advance(seen, to)
+        world.audit.away = True
+
+    world.jobs.advance = and_away  # type: ignore[method-assign]
+    done = run(bulk, admin)
+    assert (done.matched, done.changed) == (RECORDED_JOBS, RECORDED_JOBS)
+    assert "bulk action broke off; the next call goes on with it" in caplog.messages
+    assert {job.key for job in world.jobs.all() if job.status is JobStatus.FAILED} == {job.key for job in jobs[:4]}
+    world.audit.away = False
+    assert run(bulk, admin, after=done.next_after) == BulkDone(matched=4, changed=4, next_after=None)
 
 
 def test_with_little_time_left_it_looks_for_no_more_and_does_what_it_found() -> None:

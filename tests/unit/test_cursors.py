@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.cursors import CURSOR_CHARACTERS, ID_BYTES, PURPOSE, SEAL_BYTES, HmacCursorSeal
+from chalicelib.adapters.cursors import (
+    CURSOR_CHARACTERS,
+    ID_BYTES,
+    PLACE_CURSOR_CHARACTERS,
+    PURPOSE,
+    SEAL_BYTES,
+    HmacCursorSeal,
+)
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import JobId, JobStatus
 from chalicelib.domain.signing_keys import SigningKey
@@ -39,8 +46,17 @@ def test_what_is_sealed_is_opened(job_id: JobId) -> None:
     assert set(cursor) <= set(BASE64), "it needs no encoding in a URL"
 
 
-def test_no_character_of_a_cursor_can_be_another() -> None:
-    cursor = sealed()
+@given(st.lists(st.uuids().map(str), min_size=3, max_size=3).map(".".join))
+def test_a_place_of_three_ids_is_opened_whole(place: str) -> None:
+    cursor = SEAL.sealed(place, owner_id=OWNER, wanted=FILTER)
+    assert opened(cursor) == place
+    assert len(cursor) == PLACE_CURSOR_CHARACTERS == 91
+    assert set(cursor) <= set(BASE64)
+
+
+@pytest.mark.parametrize("cursor", [sealed(), SEAL.sealed(".".join([KEY.job_id] * 3), owner_id=OWNER, wanted=FILTER)])
+def test_no_character_of_a_cursor_can_be_another(cursor: str) -> None:
+    assert opened(cursor) is not None
     for place, character in enumerate(cursor):
         for other in BASE64 + "+/=. \n\0é":
             if other != character:
@@ -60,6 +76,7 @@ def test_no_character_of_a_cursor_can_be_another() -> None:
         sealed() + "\n",
         sealed().swapcase(),
         "A" * CURSOR_CHARACTERS,
+        "A" * PLACE_CURSOR_CHARACTERS,
         "é" * CURSOR_CHARACTERS,
         "\ud800" * CURSOR_CHARACTERS,
         "A" * 1_000_000,

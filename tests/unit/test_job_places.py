@@ -1,26 +1,26 @@
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.system import SystemIds
-from chalicelib.domain.job_places import instant_of, place_of
+from chalicelib.domain.job_places import Place, parsed_place
+from chalicelib.domain.jobs import JobId, JobKey
+from chalicelib.domain.users import UserId
 
 MILLISECOND = timedelta(milliseconds=1)
 INSTANTS = st.integers(0, 2**43).map(lambda milliseconds: datetime(1970, 1, 1, tzinfo=UTC) + milliseconds * MILLISECOND)
+KEYS = st.builds(JobKey, owner_id=st.uuids().map(str).map(UserId), job_id=st.uuids().map(str).map(JobId))
+PLACES = st.builds(Place, at=INSTANTS, partition=st.integers(0, 8), key=KEYS)
 
 
-@given(INSTANTS, INSTANTS)
-def test_a_place_tells_its_instant_whenever_the_job_was_made(at: datetime, made_at: datetime) -> None:
-    assert instant_of(place_of(at, SystemIds().new_job_id(made_at))) == at
+@given(PLACES)
+def test_a_place_is_what_its_text_says(place: Place) -> None:
+    assert parsed_place(place.text) == place
+    assert len([UUID(each) for each in place.text.split(".")]) == 3, "which is what a cursor can hold"
 
 
-@given(INSTANTS, INSTANTS, INSTANTS)
-def test_places_sort_by_the_instant_and_no_two_jobs_share_one(
-    one: datetime, other: datetime, made_at: datetime
-) -> None:
-    ids = SystemIds()
-    first, second = ids.new_job_id(made_at), ids.new_job_id(made_at)
-    if one != other:
-        assert (place_of(one, second) < place_of(other, first)) == (one < other)
-    assert place_of(one, first) != place_of(one, second)
+@given(PLACES, PLACES)
+def test_places_sort_by_the_instant_and_then_by_the_partition(one: Place, other: Place) -> None:
+    if (one.at, one.partition) != (other.at, other.partition):
+        assert (one.text < other.text) == ((one.at, one.partition) < (other.at, other.partition))
