@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.api.client import Api
 from tests.browser.admin_answers import (
@@ -58,6 +58,23 @@ def one_by_one(*answers: Answer | dict[str, Any]) -> Callable[[Asked], Answer]:
         return (200, given) if isinstance(given, dict) else given
 
     return answer
+
+
+class Held:
+    """What a page asks of ``path`` from now on, which is answered when the test says."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(re.compile(re.escape(path) + r"(\?|$)"), self._keep)
+
+    def _keep(self, route: Route) -> None:
+        self._routes.append(route)
+
+    def answer(self, body: dict[str, Any], *, request: int = 0, status: int = 200) -> None:
+        while len(self._routes) <= request:
+            self._page.wait_for_timeout(10)
+        self._routes[request].fulfill(status=status, json=body)
 
 
 def table(page: Page, name: str) -> list[list[str]]:
@@ -506,6 +523,57 @@ class TestBulk:
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("heading", name=re.compile(r"^Stopped: \d+ jobs? retried$"))).to_be_visible()
         assert 0 < steps < 50
+
+    def test_during_a_run_the_form_stands_still_and_a_wait_can_be_stopped(self, told: StandIn) -> None:
+        told.answers["POST /admin/bulk"] = one_by_one(
+            {"matched": 9, "changed": 0, "next_cursor": None},
+            {"matched": 5, "changed": 5, "next_cursor": "r"},
+            (429, {"detail": "too many", "retry_after_s": 600}),
+        )
+        page = told.open("#/admin/bulk?what=retry")
+        user, count = page.get_by_label("User", exact=True), page.get_by_role("button", name="Count what matches")
+        page.get_by_role("button", name="Retry 9 jobs").click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry 9 jobs").click()
+        expect(page.get_by_text("5 of 9 jobs retried")).to_be_visible()
+        expect(user).to_be_disabled()
+        expect(count).to_be_disabled()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("heading", name="Stopped: 5 jobs retried")).to_be_focused()
+        expect(user).to_be_enabled()
+        expect(count).to_be_enabled()
+
+    def test_what_goes_on_begins_with_the_sums_so_far_and_says_that_it_is_being_stopped(self, told: StandIn) -> None:
+        told.answers["POST /admin/bulk"] = one_by_one(
+            {"matched": 9, "changed": 0, "next_cursor": None},
+            {"matched": 5, "changed": 5, "next_cursor": "r"},
+            (500, {"detail": "something broke"}),
+        )
+        page = told.open("#/admin/bulk?what=retry")
+        page.get_by_role("button", name="Retry 9 jobs").click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry 9 jobs").click()
+        expect(page.get_by_text("5 jobs retried so far.")).to_be_focused()
+        step = Held(page, "/admin/bulk")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_text("5 of 9 jobs retried")).to_be_focused()
+        expect(page.get_by_role("progressbar")).to_have_js_property("value", 5)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("Stopping after this step: 5 of 9 jobs retried")).to_be_visible()
+        step.answer({"matched": 3, "changed": 3, "next_cursor": "s"})
+        expect(page.get_by_role("heading", name="Stopped: 8 jobs retried")).to_be_focused()
+
+    def test_a_count_is_given_up_once_something_else_is_asked(self, told: StandIn) -> None:
+        count = Held(told.page, "/admin/bulk")
+        page = told.open("#/admin/bulk?what=retry")
+        expect(page.get_by_text("Counting …")).to_be_visible()
+        with page.expect_event("requestfailed"):
+            page.get_by_role("button", name="Count what matches").click()
+        with page.expect_event("requestfailed"):
+            page.get_by_label("User", exact=True).fill("b")
+        expect(page.get_by_text("Counting …")).to_have_count(0)
+        page.get_by_role("button", name="Count what matches").click()
+        count.answer({"matched": 7, "changed": 0, "next_cursor": None}, request=2)
+        expect(page.get_by_role("heading", name="7 jobs match")).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
 
 
 class TestPauses:
