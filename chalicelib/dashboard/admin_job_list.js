@@ -228,7 +228,7 @@ function anyJobButton(job, action, label, changed, parts) {
     announce(`Job ${job.job_id.slice(-12)} is ${status}.`);
     changed();
   };
-  return button(label, act, { "aria-label": `${label} job ${job.job_id}`, ...parts });
+  return button(label, act, { "aria-label": `${label} job ${job.job_id}`, "data-key": action, ...parts });
 }
 
 function cancelWarning(job) {

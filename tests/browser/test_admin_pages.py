@@ -365,6 +365,23 @@ class TestJobs:
         page.get_by_role("button", name=f"Retry job {job_id(1)}").click()
         expect(page.get_by_role("button", name=f"Cancel job {job_id(1)}")).to_be_visible()
 
+    def test_who_looks_again_stays_there_and_what_was_changed_is_not_offered_again(self, told: StandIn) -> None:
+        place = f"/admin/jobs/{OWNER}/{job_id(1)}"
+        told.answers[f"POST {place}/retry"] = lambda _: (202, {"job_id": job_id(1), "status": "PENDING"})
+        page = told.open(JOB_PAGE)
+        refresh, retry = (page.get_by_role("button", name=name) for name in ("Refresh", f"Retry job {job_id(1)}"))
+        retry.wait_for()
+        told.answers[f"GET {place}"] = looked_at() | {"explanation": "It is as it was."}
+        refresh.press("Enter")
+        expect(page.get_by_text("It is as it was.")).to_be_visible()
+        expect(refresh).to_be_focused()
+        told.answers[f"GET {place}"] = lambda _: (503, {"detail": "the tables are away"})
+        retry.press("Enter")
+        expect(page.get_by_text("the tables are away")).to_be_visible()
+        expect(page.get_by_text("It is as it was.")).to_have_count(0)
+        expect(retry).to_have_count(0)
+        expect(page.get_by_role("heading", level=1)).to_be_focused()
+
     def test_a_job_that_is_gone_is_told(self, told: StandIn) -> None:
         page = told.open(f"#/admin/jobs/{OWNER}/{job_id(9)}")
         expect(page.get_by_role("alert").filter(has_text="there is no")).to_be_visible()
@@ -597,7 +614,7 @@ class TestPauses:
         reason.fill("it fails")
         told.answers["GET /admin/pauses"] = {"pauses": [paused(operation="cube_sum", reason="it fails")]}
         reason.press("Enter")
-        expect(page.get_by_role("button", name="Resume cube_sum")).to_be_visible()
+        expect(page.get_by_role("button", name="Resume cube_sum")).to_be_focused()
         assert told.bodies("POST /admin/operations/cube_sum/pause") == [{"reason": "it fails"}]
 
     def test_a_user_is_paused_without_a_reason(self, told: StandIn) -> None:
@@ -609,13 +626,18 @@ class TestPauses:
         page.get_by_role("button", name="Pause …", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Pause").click()
         expect(page.get_by_role("status").filter(has_text="eve@example.com is paused.")).to_be_visible()
+        expect(page.get_by_label("User", exact=True)).to_have_value("")
         assert told.bodies("POST /admin/users/eve@example.com/pause") == [{}]
 
     def test_what_is_resumed_says_how_many_were_sent(self, told: StandIn) -> None:
         told.answers["POST /admin/users/bob/resume"] = {"sent": 12}
         page = told.open("#/admin/pauses")
+        page.get_by_label("User", exact=True).fill("eve")
         page.get_by_role("button", name="Resume bob").click()
+        told.answers["GET /admin/pauses"] = {"pauses": []}
         page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+        expect(page.get_by_role("heading", name="Users", exact=True)).to_be_focused()
+        expect(page.get_by_label("User", exact=True)).to_have_value("eve")
         said = page.get_by_role("status").filter(has_text="bob is resumed; 12 of the waiting jobs were sent at once.")
         expect(said).to_be_visible()
 
@@ -666,6 +688,7 @@ class TestUsers:
         page.get_by_role("dialog").get_by_role("button", name=action).click()
         expect(page.get_by_role("status").filter(has_text="The account of bob is changed.")).to_be_visible()
         expect(page.get_by_role("button", name=button)).to_have_count(0)
+        assert page.evaluate("document.activeElement.dataset.key") == next(iter(body)), "the focus is on what takes it back"
         assert told.bodies("PATCH /users/bob") == [body]
 
     def test_a_user_who_is_not_paused_can_be(self, told: StandIn) -> None:
