@@ -39,9 +39,10 @@ function adminLinks(here) {
 }
 
 /**
- * Return a part of a page that is loaded now and every `everyMs`: `{ element, again }`.
+ * Return a part of a page that is loaded now and every `everyMs`: `{ element, anew }`.
  *
- * `draw(content, value)` shows what `load` gives. A problem stands above what was there before.
+ * `draw(content, value)` shows what `load` gives. A problem stands above what was there before. `anew` is for what does
+ * not hold any more: it goes at once, and the next is loaded.
  */
 export function loadedAgain(load, draw, { everyMs, signal }) {
   const content = h("div", {}, loading());
@@ -52,7 +53,7 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
       const value = await load();
       if (isFirst) show(content);
       isFirst = false;
-      show(notice);
+      showKept(notice);
       draw(content, value);
     },
     {
@@ -64,7 +65,13 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
       },
     },
   );
-  return { element: h("div", {}, notice, content), again: looks.again };
+  const anew = () => {
+    isFirst = true;
+    show(notice);
+    show(content, loading());
+    looks.again();
+  };
+  return { element: h("div", {}, notice, content), anew };
 }
 
 /**

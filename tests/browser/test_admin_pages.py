@@ -171,6 +171,46 @@ class TestOverview:
         windows = [each.query["window"] for each in told.asked if each.path == "/admin/statistics"]
         assert windows == ["hour", "week", "week"]
 
+    def test_numbers_of_one_window_do_not_stand_below_another(self, told: StandIn) -> None:
+        page = told.open("#/admin")
+        hour = page.get_by_text("121 ended in the last hour")
+        expect(hour).to_be_visible()
+        ends = page.get_by_role("region", name="How jobs ended")
+        counted = Held(page, "/admin/statistics")
+        page.get_by_role("button", name="Day").click()
+        expect(ends.get_by_text("Loading …")).to_be_visible()
+        expect(hour).to_have_count(0)
+        page.get_by_role("button", name="Week").click()
+        counted.answer({"detail": "the day is away"}, status=503)
+        counted.answer({"detail": "the week is away"}, status=503, request=1)
+        expect(ends.get_by_role("alert")).to_contain_text("the week is away")
+        expect(ends.get_by_role("definition")).to_have_count(0)
+        ends.get_by_role("button", name="Try again").press("Enter")
+        counted.answer(statistics(Asked(method="GET", path="", query={"window": "week"}))[1], request=2)
+        expect(page.get_by_text("841 ended in the last week")).to_be_visible()
+        assert page.evaluate("document.activeElement !== document.body"), "the focus is not lost"
+
+    def test_new_failures_are_listed_though_as_many_old_ones_go_and_the_list_stays_until_then(
+        self, told: StandIn
+    ) -> None:
+        told.page.clock.install()
+        page = told.open("#/admin")
+        expect(page.get_by_role("link", name="…5f000001")).to_be_visible()
+        jobs = Held(page, "/admin/jobs")
+        told.answers["GET /admin/statistics"] = lambda asked: statistics(asked, jobs=20, later=1)
+        page.clock.run_for(10_500)
+        expect(page.get_by_text("241 ended in the last hour")).to_be_visible()
+        latest = page.get_by_role("region", name="Latest failures")
+        expect(latest.get_by_role("link", name="…5f000001")).to_be_visible()
+        expect(latest.get_by_role("status")).to_have_count(0)
+        jobs.answer({"detail": "the tables are away"}, status=503)
+        expect(latest.get_by_role("alert")).to_contain_text("the tables are away")
+        expect(latest.get_by_role("link", name="…5f000001")).to_be_visible()
+        page.clock.run_for(20_000)
+        jobs.answer(page_of(administered(7)), request=1)
+        expect(latest.get_by_role("link", name="…5f000007")).to_be_visible()
+        expect(latest.get_by_role("alert")).to_have_count(0)
+
     def test_it_looks_again_every_ten_seconds_but_at_long_windows_every_minute(self, told: StandIn) -> None:
         told.page.clock.install()
         page = told.open("#/admin?window=day")
