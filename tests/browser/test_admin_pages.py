@@ -356,12 +356,33 @@ class TestJobs:
     def test_a_job_is_retried_in_its_row(self, told: StandIn) -> None:
         retry = f"POST /admin/jobs/{OWNER}/{job_id(1)}/retry"
         told.answers[retry] = lambda _: (202, {"job_id": job_id(1), "status": "PENDING"})
+        told.answers[f"GET /admin/jobs/{OWNER}/{job_id(1)}"] = looked_at(status="PENDING", error=None, attempt=0)
         page = told.open("#/admin/jobs")
         page.get_by_role("button", name=f"Retry job {job_id(1)}").click()
         expect(page.get_by_role("button", name=f"Cancel job {job_id(1)}")).to_be_visible()
         expect(page.get_by_role("link", name="…5f000001")).to_be_focused()
         assert table(page, "Jobs")[0][3] == "PENDING"
         assert len(told.bodies(retry)) == 1
+
+    def test_a_job_that_was_changed_is_shown_so_though_it_cannot_be_looked_at(self, told: StandIn) -> None:
+        place = f"/admin/jobs/{OWNER}/{job_id(1)}"
+        told.answers[f"POST {place}/retry"] = lambda _: (202, {"job_id": job_id(1), "status": "PENDING"})
+        told.answers[f"GET {place}"] = lambda _: (503, {"detail": "the tables are away"})
+        page = told.open("#/admin/jobs")
+        page.get_by_role("button", name=f"Retry job {job_id(1)}").click()
+        expect(page.get_by_role("status").filter(has_text="the tables are away")).to_be_visible()
+        assert table(page, "Jobs")[0][3] == "PENDING"
+        expect(page.get_by_role("link", name="…5f000001")).to_be_focused()
+
+    def test_a_list_has_no_rows_of_the_load_before(self, told: StandIn) -> None:
+        lists = Held(told.page, "/admin/jobs")
+        page = told.open("#/admin/jobs")
+        page.get_by_role("button", name="Search").wait_for()
+        with page.expect_event("requestfailed"):
+            page.get_by_role("button", name="Search").click()
+        lists.answer(page_of(administered(2)), request=1)
+        assert [row[0] for row in table(page, "Jobs")] == ["…5f000002"]
+        expect(page.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
 
     def test_a_retry_that_is_refused_is_told_and_changes_nothing(self, told: StandIn) -> None:
         detail = "the job is PENDING; only FAILED and CANCELLED jobs are retried"
@@ -375,6 +396,7 @@ class TestJobs:
         cancel = f"POST /admin/jobs/{OWNER}/{job_id(1)}/cancel"
         told.answers["GET /admin/jobs"] = page_of(administered(status="IN_PROGRESS", error=None, finished_at=None))
         told.answers[cancel] = lambda _: (202, {"job_id": job_id(1), "status": "CANCELLED"})
+        told.answers[f"GET /admin/jobs/{OWNER}/{job_id(1)}"] = looked_at(status="CANCELLED", error=None)
         page = told.open("#/admin/jobs?status=IN_PROGRESS")
         button = page.get_by_role("button", name=f"Cancel job {job_id(1)}")
         button.click()
@@ -389,6 +411,8 @@ class TestJobs:
         button.click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
         expect(page.get_by_role("button", name=f"Retry job {job_id(1)}")).to_be_visible()
+        ended = page.get_by_role("table", name="Jobs").locator("td[data-title=Ended]")
+        expect(ended.locator("time")).to_have_attribute("datetime", "2026-11-30T11:41:00.000Z")
         assert len(told.bodies(cancel)) == 1
 
     def test_the_page_of_a_job_tells_how_it_went_and_retries_it(self, told: StandIn) -> None:
