@@ -1,7 +1,7 @@
 /** What the pages of an administrator have in common: their frame, and how jobs and users are shown in tables. */
 
 import { isAdmin } from "./account.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { field } from "./forms.js";
 import { poll } from "./live.js";
 import { badge, empty, heading, link, loading, problemBox } from "./ui.js";
@@ -39,9 +39,10 @@ function adminLinks(here) {
 }
 
 /**
- * Return a part of a page that is loaded now and every `everyMs`: `{ element, again }`.
+ * Return a part of a page that is loaded now and every `everyMs`: `{ element, anew }`.
  *
- * `draw(content, value)` shows what `load` gives. A problem stands above what was there before.
+ * `draw(content, value)` shows what `load` gives. A problem stands above what was there before. `anew` is for what does
+ * not hold any more: it goes at once, and the next is loaded.
  */
 export function loadedAgain(load, draw, { everyMs, signal }) {
   const content = h("div", {}, loading());
@@ -52,7 +53,7 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
       const value = await load();
       if (isFirst) show(content);
       isFirst = false;
-      show(notice);
+      showKept(notice);
       draw(content, value);
     },
     {
@@ -64,7 +65,49 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
       },
     },
   );
-  return { element: h("div", {}, notice, content), again: looks.again };
+  const anew = () => {
+    isFirst = true;
+    show(notice);
+    show(content, loading());
+    looks.again();
+  };
+  return { element: h("div", {}, notice, content), anew };
+}
+
+/**
+ * Replace all that is in `root`. A focus in it stays: on what has the same `data-key` or address, else on the heading
+ * above, never lost.
+ */
+export function showKept(root, ...children) {
+  const hadFocus = root.contains(document.activeElement);
+  const title = document.activeElement.closest("section")?.querySelector("h2")?.textContent;
+  showAgain(root, children);
+  if (!hadFocus || root.contains(document.activeElement)) return;
+  const headings = [...document.querySelectorAll("h2")];
+  const above = headings.find((each) => each.textContent === title) ?? document.querySelector("h1");
+  above.tabIndex = -1;
+  above.focus({ preventScroll: true });
+}
+
+/**
+ * Return a function that shows in `root` what `load(signal)` gives, each time that it is called; it ends the load before.
+ *
+ * What is there stays until the new is there, with its focus. A problem takes the place of all of it, since it may not
+ * hold any more.
+ */
+export function shownBy(root, load, signal) {
+  let loads = new AbortController();
+  const again = async () => {
+    loads.abort();
+    loads = new AbortController();
+    if (!root.hasChildNodes()) show(root, loading());
+    try {
+      showKept(root, await load(AbortSignal.any([signal, loads.signal])));
+    } catch (problem) {
+      if (problem.name !== "AbortError") showKept(root, problemBox(problem, again));
+    }
+  };
+  return again;
 }
 
 /** Give the focus to the link below `element` that leads to `href`, if it is there. */

@@ -4,7 +4,7 @@ import { jobsText } from "./admin.js";
 import { call, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { choice, field, form } from "./forms.js";
-import { exactly } from "./format.js";
+import { exactly, number } from "./format.js";
 import { announce, button, confirmed, empty, facts, filledWhenLoaded, heading, link, problemBox, section } from "./ui.js";
 
 const RETRY = { action: "retry", verb: "Retry", done: "retried" };
@@ -22,6 +22,8 @@ const BULK_KINDS = {
 const WITH_ERRORS = new Set(["retry", "retry-dead"]);
 
 const BULK_TRIES = 5;
+const NOTHING_DONE = { matched: 0, changed: 0, cursor: undefined };
+const NEVER = new AbortController().signal;
 
 /** The page `#/admin/bulk`; its query fills the form in, and what is there is counted at once. */
 export function bulkPage({ root, query: asked, signal }) {
@@ -35,19 +37,42 @@ export function bulkPage({ root, query: asked, signal }) {
     top,
     below,
   );
+  let counting = new AbortController();
+  let isRunning = false;
+  const lock = () => {
+    for (const each of top.querySelectorAll("input, select, button")) each.disabled = isRunning;
+  };
+  const panel = {
+    below,
+    signal,
+    /** While a run is under way the form stands still: what it says belongs to the run. */
+    running: (is) => {
+      isRunning = is;
+      lock();
+    },
+  };
   const begin = async (values) => {
+    counting.abort();
+    counting = new AbortController();
     try {
-      await previewBulk(below, bulkOrder(values), signal);
+      await previewBulk(panel, bulkOrder(values), AbortSignal.any([signal, counting.signal]));
     } catch (problem) {
-      show(below);
+      if (problem.name !== "AbortError") show(below);
       throw problem;
     }
   };
+  // What was counted, or is being counted, holds for what the form said then.
+  const changed = () => {
+    counting.abort();
+    show(below);
+  };
   filledWhenLoaded(top, async () => {
     const { operations } = (await call("GET", "/operations", { signal })).body;
-    return h("div", { class: "card" }, bulkForm(asked, operations, begin, () => show(below)));
-  });
-  if (asked.get("what") in BULK_KINDS) begin(Object.fromEntries(asked)).catch((problem) => showBulkProblem(below, problem));
+    return h("div", { class: "card" }, bulkForm(asked, operations, begin, changed));
+  }).then(lock);
+  if (Object.hasOwn(BULK_KINDS, asked.get("what"))) {
+    begin(Object.fromEntries(asked)).catch((problem) => showBulkProblem(below, problem));
+  }
 }
 
 function showBulkProblem(below, problem) {
@@ -83,7 +108,6 @@ function bulkForm(asked, operations, begin, changed) {
     }),
   ];
   const made = form(fields, { action: "Count what matches", submit: begin });
-  // What was counted holds for what the form said then.
   made.addEventListener("input", changed);
   made.classList.add("fields");
   return made;
@@ -98,11 +122,12 @@ function bulkOrder({ what, username, operation, error_code, created_before }) {
   return { what, body: { action, filter: Object.fromEntries(entries) } };
 }
 
-/** Count what matches; show the number, and the button that goes on. */
-async function previewBulk(below, order, signal) {
+/** Count what matches, until `signal` says stop; show the number, and the button that goes on. */
+async function previewBulk(panel, order, signal) {
+  const { below } = panel;
   const says = h("p", { class: "loading", role: "status" }, "Counting …");
   show(below, says);
-  const { matched } = await bulkSteps({ ...order.body, preview: true }, signal, (sums) =>
+  const { matched } = await bulkSteps({ ...order.body, preview: true }, { signal }, (sums) =>
     show(says, `Counting … ${jobsText(sums.matched)} so far`),
   );
   if (!matched) return show(below, empty("No job matches.", "Nothing would change."));
@@ -115,7 +140,7 @@ async function previewBulk(below, order, signal) {
       h(
         "div",
         { class: "actions after" },
-        button(`${verb} ${jobsText(matched)}`, () => confirmBulk(below, order, matched, signal), {
+        button(`${verb} ${jobsText(matched)}`, () => confirmBulk(panel, order, matched), {
           kind: order.body.action === "cancel" ? "danger" : "primary",
         }),
         link(bulkListHash(order), "See them"),
@@ -142,21 +167,36 @@ function bulkListHash({ what, body: { filter } }) {
   return `#/admin/jobs${query({ status, username, operation, error_code })}`;
 }
 
-async function confirmBulk(below, order, matched, signal) {
+async function confirmBulk(panel, order, matched) {
   const { verb } = BULK_KINDS[order.what];
   const title = `${verb} ${jobsText(matched)}?`;
   const warning = order.body.action === "cancel" ? "Attempts that are running are cut off." : "Each gets a fresh set of attempts.";
   const text = [bulkFacts(order), h("p", { class: "after" }, warning)];
   const kind = order.body.action === "cancel" ? "danger" : "primary";
-  if (await confirmed(title, text, `${verb} ${jobsText(matched)}`, { kind })) runBulk(below, order, matched, signal);
+  if (await confirmed(title, text, `${verb} ${jobsText(matched)}`, { kind })) runBulk(panel, order, matched);
 }
 
-/** Do it, step by step, and show how far it is; then the outcome. */
-async function runBulk(below, order, expected, signal, from = undefined) {
+/** Do it, step by step, and show how far it is; then the outcome. `from` are the sums of the run that this one goes on with. */
+async function runBulk(panel, order, expected, from = NOTHING_DONE) {
+  const { below, signal } = panel;
   const { done } = BULK_KINDS[order.what];
   const stop = new AbortController();
-  const says = h("p", { role: "status", tabindex: -1 }, `0 of ${jobsText(expected)} ${done}`);
-  const bar = h("progress", { max: expected, value: 0, "aria-label": `Jobs ${done}` });
+  const says = h("p", { role: "status", tabindex: -1 });
+  const bar = h("progress", { max: expected, "aria-label": `Jobs ${done}` });
+  let sums;
+  const told = (latest) => {
+    sums = latest;
+    bar.value = Math.min(sums.matched, expected);
+    show(says, `${number(sums.changed)} of ${jobsText(expected)} ${done}`);
+  };
+  told(from);
+  const steps = bulkSteps({ ...order.body, preview: false }, { signal, stop: stop.signal, from }, told);
+  const stopped = async () => {
+    stop.abort();
+    show(says, `Stopping after this step: ${number(sums.changed)} of ${jobsText(expected)} ${done}`);
+    await steps.catch(() => {}); // Which is told below.
+  };
+  panel.running(true);
   show(
     below,
     section(
@@ -164,27 +204,21 @@ async function runBulk(below, order, expected, signal, from = undefined) {
       says,
       bar,
       h("p", { class: "hint-box" }, "Leaving this page stops it after the step that is under way."),
-      h("div", { class: "actions after" }, button("Stop", () => stop.abort())),
+      h("div", { class: "actions after" }, button("Stop", stopped)),
     ),
   );
   says.focus();
-  let sums = from ?? { matched: 0, changed: 0, cursor: undefined };
-  const told = (latest) => {
-    sums = latest;
-    bar.value = Math.min(sums.matched, expected);
-    show(says, `${sums.changed.toLocaleString()} of ${jobsText(expected)} ${done}`);
-  };
   try {
-    await bulkSteps({ ...order.body, preview: false }, signal, told, { from: sums, stop: stop.signal });
+    await steps;
     bulkOutcome(below, order, sums, stop.signal.aborted && sums.cursor !== null);
   } catch (problem) {
     if (problem.name === "AbortError") return;
-    show(
-      below,
-      problemBox(problem),
-      h("p", {}, `${jobsText(sums.changed)} ${done} so far.`),
-      h("div", { class: "actions" }, button("Go on", () => void runBulk(below, order, expected, signal, sums), { kind: "primary" })),
-    );
+    const soFar = h("p", { tabindex: -1 }, `${jobsText(sums.changed)} ${done} so far.`);
+    const goOn = button("Go on", () => void runBulk(panel, order, expected, sums), { kind: "primary" });
+    show(below, problemBox(problem), soFar, h("div", { class: "actions" }, goOn));
+    soFar.focus();
+  } finally {
+    panel.running(false);
   }
 }
 
@@ -192,47 +226,62 @@ function bulkOutcome(below, order, { matched, changed }, isStopped) {
   const { done } = BULK_KINDS[order.what];
   const title = isStopped ? `Stopped: ${jobsText(changed)} ${done}` : `${jobsText(changed)} ${done}`;
   const others = matched - changed;
+  const head = h("h2", { tabindex: -1 }, title);
   announce(title);
   show(
     below,
     h(
       "div",
       { class: "card outcome" },
-      h("h2", {}, title),
+      head,
       h("p", {}, `${jobsText(matched)} matched.`, others > 0 && ` ${jobsText(others)} had changed meanwhile and were left as they are.`),
       isStopped && h("p", {}, "Those that were not reached are as they were."),
       h("p", {}, link(bulkListHash(order), "To the list")),
     ),
   );
+  head.focus();
 }
 
 /**
- * Repeat a call with its `next_cursor` until there is none, and add up what it tells; return `{ matched, changed, cursor }`.
+ * Repeat a call with its `next_cursor` until there is none or `stop` says so; return `{ matched, changed, cursor }`.
  *
- * `told` gets the sums after each. A call that comes too early is made again when the API says.
+ * The sums begin with those of `from`; `told` gets them after each call. A call that comes too early is made again when
+ * the API says.
  */
-async function bulkSteps(body, signal, told, { from = { matched: 0, changed: 0, cursor: undefined }, stop = null } = {}) {
+async function bulkSteps(body, { signal, stop = NEVER, from = NOTHING_DONE }, told) {
   let sums = from;
   do {
-    const answer = await patiently(() => call("POST", "/admin/bulk", { body: { ...body, cursor: sums.cursor }, signal }), signal);
+    const send = () => call("POST", "/admin/bulk", { body: { ...body, cursor: sums.cursor }, signal });
+    const answer = await patiently(send, signal, stop);
+    if (answer === null) return sums;
     sums = {
       matched: sums.matched + answer.body.matched,
       changed: sums.changed + answer.body.changed,
       cursor: answer.body.next_cursor,
     };
     told(sums);
-  } while (sums.cursor !== null && !stop?.aborted);
+  } while (sums.cursor !== null && !stop.aborted);
   return sums;
 }
 
-async function patiently(send, signal) {
+/** Return what `send` gives, however often it has to be sent; null if `stop` ended the wait. */
+async function patiently(send, signal, stop) {
   for (let tried = 1; ; tried += 1) {
     try {
       return await send();
     } catch (problem) {
       if (!problem.retryAfterS || tried === BULK_TRIES) throw problem;
-      await new Promise((resolve) => setTimeout(resolve, problem.retryAfterS * 1000));
+      await waited(problem.retryAfterS * 1000, AbortSignal.any([signal, stop]));
       signal.throwIfAborted();
+      if (stop.aborted) return null;
     }
   }
+}
+
+function waited(ms, signal) {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
 }

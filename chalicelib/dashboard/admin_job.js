@@ -1,27 +1,32 @@
 /** One job of anybody: how it went, why it is where it is, and its retrying or cancelling. */
 
-import { anyJobBadges, ownerLink } from "./admin.js";
+import { anyJobBadges, ownerLink, showKept, shownBy } from "./admin.js";
 import { changeButton } from "./admin_job_list.js";
 import { call } from "./api.js";
 import { h, show } from "./dom.js";
 import { when } from "./format.js";
 import { attemptTable, timeline } from "./timeline.js";
-import { button, copyButton, facts, filledWhenLoaded, heading, section } from "./ui.js";
+import { button, copyButton, facts, heading, section } from "./ui.js";
 
 /** The page `#/admin/jobs/<owner_id>/<job_id>`. Each look is on record at both sides, so it is not repeated by itself. */
 export function adminJobPage({ root, params, signal }) {
   const path = `/admin/jobs/${encodeURIComponent(params.owner)}/${encodeURIComponent(params.job)}`;
   const content = h("div", {});
-  const actions = h("div", { class: "actions" });
-  const load = () =>
-    filledWhenLoaded(content, async () => {
-      const job = (await call("GET", path, { signal })).body;
-      show(actions, button("Refresh", load), changeButton(job, load, { kind: changeKind(job) }));
+  const change = h("span", {});
+  const look = async (within) => {
+    try {
+      const job = (await call("GET", path, { signal: within })).body;
+      showKept(change, changeButton(job, load, { kind: changeKind(job) }));
       return anyJobContent(job);
-    });
+    } catch (problem) {
+      if (problem.name !== "AbortError") showKept(change); // What could be done may be done by now.
+      throw problem;
+    }
+  };
+  const load = shownBy(content, look, signal);
   show(
     root,
-    heading(h("span", {}, "Job ", h("code", {}, params.job)), { actions: [actions] }),
+    heading(h("span", {}, "Job ", h("code", {}, params.job)), { actions: [button("Refresh", load), change] }),
     content,
   );
   load();

@@ -1,6 +1,6 @@
 /** Everybody's jobs, by a filter; and the same list of dead letters. */
 
-import { anyJobBadges, anyJobHash, anyJobLink, failureText, focusLink, jobsText, ownerLink } from "./admin.js";
+import { anyJobBadges, anyJobHash, anyJobLink, failureText, focusLink, jobsText, ownerLink, showKept } from "./admin.js";
 import { call, Problem, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { choice, field, form } from "./forms.js";
@@ -150,41 +150,48 @@ function anyJobsList(filter, signal) {
   const below = h("div", { class: "more" });
   const count = h("p", { class: "faint", role: "status" });
   const element = h("section", { "aria-label": "Jobs found" }, count, content);
-  let jobs = [];
-  const look = async (first) => {
-    let cursor = first;
-    for (let asked = 0; asked < EMPTY_PAGES_MAX; asked += 1) {
-      const page = (await call("GET", `/admin/jobs${query({ ...filter, limit: ANY_JOBS_PAGE, cursor })}`, { signal })).body;
-      jobs.push(...page.jobs);
-      cursor = page.next_cursor;
-      if (page.jobs.length || cursor === null) break;
-    }
-    draw(cursor);
-  };
-  const draw = (cursor) => {
-    show(content, rows, below);
-    drawRows();
-    const more = cursor !== null;
-    show(count, jobs.length ? `${jobsText(jobs.length)}${more ? ", and there are more" : ""}` : more ? "None found yet." : null);
-    show(below, more && button(jobs.length ? "Show more" : "Look further", () => further(cursor)));
-  };
-  const further = async (cursor) => {
-    await look(cursor);
-    (below.querySelector("button") ?? rows).focus({ preventScroll: true });
-  };
-  const drawRows = () => show(rows, jobs.length ? anyJobsTable(jobs, changed) : noJobFound(filter));
-  const changed = (job) => {
-    drawRows();
-    focusLink(rows, anyJobHash(job));
-  };
+  let loads = new AbortController();
   const load = async () => {
-    jobs = [];
+    loads.abort();
+    loads = new AbortController();
+    const jobs = [];
+    const within = AbortSignal.any([signal, loads.signal]);
+    const look = async (first) => {
+      let cursor = first;
+      for (let asked = 0; asked < EMPTY_PAGES_MAX; asked += 1) {
+        const wanted = query({ ...filter, limit: ANY_JOBS_PAGE, cursor });
+        const page = (await call("GET", `/admin/jobs${wanted}`, { signal: within })).body;
+        jobs.push(...page.jobs);
+        cursor = page.next_cursor;
+        if (page.jobs.length || cursor === null) break;
+      }
+      draw(cursor);
+    };
+    const draw = (cursor) => {
+      showKept(content, rows, below);
+      drawRows();
+      const more = cursor !== null;
+      show(count, jobs.length ? `${jobsText(jobs.length)}${more ? ", and there are more" : ""}` : more ? "None found yet." : null);
+      show(below, more && button(jobs.length ? "Show more" : "Look further", () => further(cursor)));
+    };
+    const further = async (cursor) => {
+      await look(cursor);
+      (below.querySelector("button") ?? rows).focus({ preventScroll: true });
+    };
+    const drawRows = () => showKept(rows, jobs.length ? anyJobsTable(jobs, changed) : noJobFound(filter));
+    const changed = async (job) => {
+      drawRows();
+      focusLink(rows, anyJobHash(job));
+      // What else has changed with it, such as when it ended, is told by the job alone.
+      Object.assign(job, (await call("GET", anyJobPath(job), { signal: within })).body);
+      drawRows();
+    };
     show(count);
-    show(content, loading());
+    showKept(content, loading());
     try {
       await look(undefined);
     } catch (problem) {
-      if (problem.name !== "AbortError") show(content, problemBox(problem, load));
+      if (problem.name !== "AbortError") showKept(content, problemBox(problem, load));
     }
   };
   return { element, load };
@@ -213,6 +220,10 @@ function anyJobsTable(jobs, changed) {
   );
 }
 
+function anyJobPath(job) {
+  return `/admin/jobs/${encodeURIComponent(job.owner_id)}/${encodeURIComponent(job.job_id)}`;
+}
+
 /** Return the button that retries or cancels a job, or nothing for one that succeeded. `changed` is told. */
 export function changeButton(job, changed, parts = {}) {
   if (OPEN_STATUSES.has(job.status)) return anyJobButton(job, "cancel", "Cancel", changed, parts);
@@ -222,13 +233,12 @@ export function changeButton(job, changed, parts = {}) {
 function anyJobButton(job, action, label, changed, parts) {
   const act = async () => {
     if (action === "cancel" && !(await confirmed("Cancel this job?", cancelWarning(job), "Cancel the job"))) return;
-    const path = `/admin/jobs/${encodeURIComponent(job.owner_id)}/${encodeURIComponent(job.job_id)}/${action}`;
-    const { status } = (await call("POST", path)).body;
+    const { status } = (await call("POST", `${anyJobPath(job)}/${action}`)).body;
     Object.assign(job, { status, dead: false, error: null, finished_at: null });
     announce(`Job ${job.job_id.slice(-12)} is ${status}.`);
-    changed();
+    await changed();
   };
-  return button(label, act, { "aria-label": `${label} job ${job.job_id}`, ...parts });
+  return button(label, act, { "aria-label": `${label} job ${job.job_id}`, "data-key": action, ...parts });
 }
 
 function cancelWarning(job) {

@@ -1,11 +1,11 @@
 /** The overview: what waits now, and how jobs have ended in the last hour, day or week. */
 
-import { anyJobLink, failureText, loadedAgain, ownerLink } from "./admin.js";
+import { anyJobLink, failureText, loadedAgain, ownerLink, showKept } from "./admin.js";
 import { call, query } from "./api.js";
 import { timeChart } from "./charts.js";
 import { h, show, showAgain } from "./dom.js";
 import { compact, duration, number, percent, when } from "./format.js";
-import { empty, filledWhenLoaded, heading, link, section, table } from "./ui.js";
+import { empty, heading, link, loading, problemBox, section, table } from "./ui.js";
 
 const OVERVIEW_EVERY_MS = 10_000;
 
@@ -33,10 +33,11 @@ export function overviewPage({ root, query: asked, signal }) {
   const ends = endsPart(() => shownWindow, signal);
   const choices = WINDOWS.map(([name, label]) => windowButton(name, label, () => choose(name)));
   const choose = (name) => {
+    if (name === shownWindow) return;
     shownWindow = name;
     history.replaceState(null, "", name === "hour" ? "#/admin" : `#/admin?window=${name}`);
     mark();
-    ends.again();
+    ends.anew();
   };
   const mark = () => choices.forEach((each) => each.setAttribute("aria-pressed", each.value === shownWindow));
   mark();
@@ -70,15 +71,18 @@ function endsPart(wanted, signal) {
   const latest = h("div", {});
   let loaded = null;
   let loadedAt = 0;
-  let failures = null;
+  const listNew = latestFailuresIn(latest, signal);
   const load = async () => {
-    const isFresh = wanted() !== "hour" && loaded?.window === wanted() && Date.now() - loadedAt < LONG_WINDOW_EVERY_MS;
+    const window = wanted();
+    const isFresh = window !== "hour" && loaded?.window === window && Date.now() - loadedAt < LONG_WINDOW_EVERY_MS;
     if (isFresh) return loaded;
-    do {
-      loaded = (await call("GET", `/admin/statistics${query({ window: wanted() })}`, { signal })).body;
-    } while (loaded.window !== wanted()); // Another may have been chosen meanwhile.
-    loadedAt = Date.now();
-    return loaded;
+    try {
+      loaded = (await call("GET", `/admin/statistics${query({ window })}`, { signal })).body;
+      loadedAt = Date.now();
+    } catch (problem) {
+      if (window === wanted()) throw problem;
+    }
+    return window === wanted() ? loaded : load(); // Another may have been chosen meanwhile.
   };
   const draw = (content, statistics) => {
     if (!content.firstChild) {
@@ -89,10 +93,7 @@ function endsPart(wanted, signal) {
     charts.update(statistics);
     showAgain(operations, endsByOperation(statistics.operations));
     showAgain(errors, failuresByError(statistics.errors));
-    // Whoever lists jobs is on record, so the list is read only when there is something new in it.
-    if (failures === statistics.total.failed) return;
-    failures = statistics.total.failed;
-    filledWhenLoaded(latest, () => latestFailures(signal));
+    listNew(statistics);
   };
   return loadedAgain(load, draw, { everyMs: OVERVIEW_EVERY_MS, signal });
 }
@@ -205,6 +206,41 @@ function failuresByError(errors) {
     },
     { title: "Jobs", class: "number", cell: ({ jobs }) => number(jobs) },
   ], errors);
+}
+
+/**
+ * Return a function of statistics that lists the latest failures in `root` when there are new ones.
+ *
+ * Whoever lists jobs is on record, so the list is not read without need. The one before stays until then.
+ */
+function latestFailuresIn(root, signal) {
+  const trouble = h("div", {});
+  const listed = h("div", {}, loading());
+  show(root, trouble, listed);
+  let known = null;
+  const list = async (statistics) => {
+    known = statistics;
+    try {
+      showKept(listed, await latestFailures(signal));
+      showKept(trouble);
+    } catch (problem) {
+      if (problem.name === "AbortError") return;
+      known = null;
+      listed.querySelector(".loading")?.remove();
+      showKept(trouble, problemBox(problem, () => list(statistics)));
+    }
+  };
+  return (statistics) => {
+    if (hasNewFailures(known, statistics)) list(statistics);
+    else known = statistics;
+  };
+}
+
+/** Tell whether more jobs failed in any interval than was known. Their sum does not tell: old intervals go. */
+function hasNewFailures(known, { window, intervals }) {
+  if (known?.window !== window) return true;
+  const before = new Map(known.intervals.map((each) => [each.begins_at, each.failed]));
+  return intervals.some((each) => each.failed > (before.get(each.begins_at) ?? 0));
 }
 
 async function latestFailures(signal) {

@@ -1,11 +1,11 @@
 /** What is paused: operations, and users' jobs. */
 
-import { nameField, userHash } from "./admin.js";
+import { nameField, shownBy, userHash } from "./admin.js";
 import { call } from "./api.js";
 import { h, show } from "./dom.js";
 import { field, form } from "./forms.js";
 import { when } from "./format.js";
-import { announce, button, confirmed, empty, filledWhenLoaded, heading, link, section, table } from "./ui.js";
+import { announce, button, confirmed, empty, heading, link, section, table } from "./ui.js";
 
 const REASON_MAX = 200;
 const WHAT_IT_DOES = "Jobs are still accepted and wait. Attempts that are running go on. It holds within ten seconds.";
@@ -13,8 +13,14 @@ const WHAT_IT_DOES = "Jobs are still accepted and wait. Attempts that are runnin
 /** The page `#/admin/pauses`. */
 export function pausesPage({ root, signal }) {
   const content = h("div", {});
-  const load = () => filledWhenLoaded(content, () => pausesContent(load, signal));
-  show(root, heading("Pauses", { lead: WHAT_IT_DOES }), content);
+  const load = shownBy(content, (within) => pausesContent(load, within), signal);
+  show(
+    root,
+    heading("Pauses", { lead: WHAT_IT_DOES }),
+    content,
+    // Not loaded again, so that what is typed in there stays.
+    section("Pause a user's jobs", h("div", { class: "card" }, pauseUserForm(load))),
+  );
   load();
 }
 
@@ -31,7 +37,7 @@ export function pauseButton(kind, name, changed) {
     await pause(kind, name, reason.value());
     await changed();
   };
-  return button("Pause …", act, { "aria-label": `Pause ${name}` });
+  return button("Pause …", act, { "aria-label": `Pause ${name}`, "data-key": pausedPath(kind, name) });
 }
 
 /** Return a button that ends a pause; `changed` is told. */
@@ -43,7 +49,7 @@ export function resumeButton(kind, name, changed) {
     announce(`${name} is resumed; ${sent.toLocaleString()} of the waiting jobs were sent at once.`);
     await changed();
   };
-  return button("Resume …", act, { "aria-label": `Resume ${name}` });
+  return button("Resume …", act, { "aria-label": `Resume ${name}`, "data-key": pausedPath(kind, name) });
 }
 
 /** Return since when something is paused, by whom and why. */
@@ -73,7 +79,6 @@ async function pausesContent(changed, signal) {
   return [
     section("Operations", pausableTable(operations, pauses, changed)),
     section("Users", users.length ? pausedUsersTable(users, changed) : empty("No user's jobs are paused.")),
-    section("Pause a user's jobs", h("div", { class: "card" }, pauseUserForm(changed))),
   ];
 }
 
@@ -116,6 +121,7 @@ function pauseUserForm(changed) {
   const submit = async ({ username, reason }) => {
     if (!(await confirmed(`Pause the jobs of ${username}?`, WHAT_IT_DOES, "Pause"))) return;
     await pause("users", username, reason);
+    for (const each of fields) each.input.value = "";
     await changed();
   };
   const made = form(fields, { action: "Pause …", submit });

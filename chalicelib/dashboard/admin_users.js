@@ -1,20 +1,20 @@
 /** One user, found by name: what an administrator sees of the account, and changes. */
 
 import { me } from "./account.js";
-import { nameField, userHash } from "./admin.js";
+import { nameField, shownBy, userHash } from "./admin.js";
 import { allPauses, pauseButton, pauseText, resumeButton } from "./admin_pauses.js";
 import { call } from "./api.js";
 import { h, show } from "./dom.js";
 import { form } from "./forms.js";
 import { when } from "./format.js";
 import { goTo } from "./router.js";
-import { announce, button, confirmed, empty, facts, filledWhenLoaded, heading, link, problemBox } from "./ui.js";
+import { announce, button, confirmed, empty, facts, heading, link, problemBox } from "./ui.js";
 
 /** The page `#/admin/users`, with `?username=`. */
 export function usersPage({ root, query: asked, signal }) {
   const username = asked.get("username") ?? "";
   const found = h("section", { "aria-label": "The user" });
-  const load = () => filledWhenLoaded(found, () => userContent(username, load, signal));
+  const load = shownBy(found, (within) => userContent(username, load, within), signal);
   const search = form([nameField("Username", username)], {
     action: "Find",
     submit: ({ username: wanted }) => {
@@ -73,6 +73,7 @@ async function pauseOf(user, signal) {
 }
 
 function accountButtons(user, path, changed) {
+  // What takes a change back has its key: the focus stays there.
   const change = (label, body, { title, text, kind }) =>
     button(
       `${label} …`,
@@ -82,7 +83,7 @@ function accountButtons(user, path, changed) {
         announce(`The account of ${user.username} is changed.`);
         await changed();
       },
-      { "aria-label": `${label}: ${user.username}` },
+      { "aria-label": `${label}: ${user.username}`, "data-key": Object.keys(body)[0] },
     );
   return [
     user.is_disabled

@@ -36,11 +36,16 @@ def instant(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def statistics(asked: Asked, *, jobs: int = 10, uncounted: timedelta = timedelta()) -> Answer:
-    """Of each interval so many successes, and one failure in the last; the oldest are ``uncounted``."""
+def statistics(asked: Asked, *, jobs: int = 10, later: int = 0, uncounted: timedelta = timedelta()) -> Answer:
+    """
+    Of each interval so many successes, and one failure in the last.
+
+    It is so many intervals ``later``; the oldest are ``uncounted``.
+    """
     window = asked.query["window"]
     count, interval_s = SHAPES[window]
-    begins_at = ENDS_AT - timedelta(seconds=count * interval_s)
+    ends_at = ENDS_AT + timedelta(seconds=later * interval_s)
+    begins_at = ends_at - timedelta(seconds=count * interval_s)
     ends = [
         {
             "begins_at": instant(begins_at + timedelta(seconds=at * interval_s)),
@@ -61,7 +66,7 @@ def statistics(asked: Asked, *, jobs: int = 10, uncounted: timedelta = timedelta
         "window": window,
         "interval_s": interval_s,
         "begins_at": instant(begins_at),
-        "ends_at": instant(ENDS_AT),
+        "ends_at": instant(ends_at),
         "counted_from": instant(begins_at + uncounted),
         "intervals": ends,
         "total": total,

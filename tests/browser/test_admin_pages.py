@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.api.client import Api
 from tests.browser.admin_answers import (
@@ -62,6 +62,23 @@ def one_by_one(*answers: Answer | dict[str, Any]) -> Callable[[Asked], Answer]:
         return (200, given) if isinstance(given, dict) else given
 
     return answer
+
+
+class Held:
+    """What a page asks of ``path`` from now on, which is answered when the test says."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(re.compile(re.escape(path) + r"(\?|$)"), self._keep)
+
+    def _keep(self, route: Route) -> None:
+        self._routes.append(route)
+
+    def answer(self, body: dict[str, Any], *, request: int = 0, status: int = 200) -> None:
+        while len(self._routes) <= request:
+            self._page.wait_for_timeout(10)
+        self._routes[request].fulfill(status=status, json=body)
 
 
 def table(page: Page, name: str) -> list[list[str]]:
@@ -180,6 +197,46 @@ class TestOverview:
         )
         rate = float(ends.get_by_role("definition").first.inner_text())
         assert rate == pytest.approx(7 * rate_of_all, rel=0.1), "of the time that is counted"
+
+    def test_numbers_of_one_window_do_not_stand_below_another(self, told: StandIn) -> None:
+        page = told.open("#/admin")
+        hour = page.get_by_text("121 ended in the last hour")
+        expect(hour).to_be_visible()
+        ends = page.get_by_role("region", name="How jobs ended")
+        counted = Held(page, "/admin/statistics")
+        page.get_by_role("button", name="Day").click()
+        expect(ends.get_by_text("Loading …")).to_be_visible()
+        expect(hour).to_have_count(0)
+        page.get_by_role("button", name="Week").click()
+        counted.answer({"detail": "the day is away"}, status=503)
+        counted.answer({"detail": "the week is away"}, status=503, request=1)
+        expect(ends.get_by_role("alert")).to_contain_text("the week is away")
+        expect(ends.get_by_role("definition")).to_have_count(0)
+        ends.get_by_role("button", name="Try again").press("Enter")
+        counted.answer(statistics(Asked(method="GET", path="", query={"window": "week"}))[1], request=2)
+        expect(page.get_by_text("841 ended in the last week")).to_be_visible()
+        assert page.evaluate("document.activeElement !== document.body"), "the focus is not lost"
+
+    def test_new_failures_are_listed_though_as_many_old_ones_go_and_the_list_stays_until_then(
+        self, told: StandIn
+    ) -> None:
+        told.page.clock.install()
+        page = told.open("#/admin")
+        expect(page.get_by_role("link", name="…5f000001")).to_be_visible()
+        jobs = Held(page, "/admin/jobs")
+        told.answers["GET /admin/statistics"] = lambda asked: statistics(asked, jobs=20, later=1)
+        page.clock.run_for(10_500)
+        expect(page.get_by_text("241 ended in the last hour")).to_be_visible()
+        latest = page.get_by_role("region", name="Latest failures")
+        expect(latest.get_by_role("link", name="…5f000001")).to_be_visible()
+        expect(latest.get_by_role("status")).to_have_count(0)
+        jobs.answer({"detail": "the tables are away"}, status=503)
+        expect(latest.get_by_role("alert")).to_contain_text("the tables are away")
+        expect(latest.get_by_role("link", name="…5f000001")).to_be_visible()
+        page.clock.run_for(20_000)
+        jobs.answer(page_of(administered(7)), request=1)
+        expect(latest.get_by_role("link", name="…5f000007")).to_be_visible()
+        expect(latest.get_by_role("alert")).to_have_count(0)
 
     def test_it_looks_again_every_ten_seconds_but_at_long_windows_every_minute(self, told: StandIn) -> None:
         told.page.clock.install()
@@ -326,12 +383,33 @@ class TestJobs:
     def test_a_job_is_retried_in_its_row(self, told: StandIn) -> None:
         retry = f"POST /admin/jobs/{OWNER}/{job_id(1)}/retry"
         told.answers[retry] = lambda _: (202, {"job_id": job_id(1), "status": "PENDING"})
+        told.answers[f"GET /admin/jobs/{OWNER}/{job_id(1)}"] = looked_at(status="PENDING", error=None, attempt=0)
         page = told.open("#/admin/jobs")
         page.get_by_role("button", name=f"Retry job {job_id(1)}").click()
         expect(page.get_by_role("button", name=f"Cancel job {job_id(1)}")).to_be_visible()
         expect(page.get_by_role("link", name="…5f000001")).to_be_focused()
         assert table(page, "Jobs")[0][3] == "PENDING"
         assert len(told.bodies(retry)) == 1
+
+    def test_a_job_that_was_changed_is_shown_so_though_it_cannot_be_looked_at(self, told: StandIn) -> None:
+        place = f"/admin/jobs/{OWNER}/{job_id(1)}"
+        told.answers[f"POST {place}/retry"] = lambda _: (202, {"job_id": job_id(1), "status": "PENDING"})
+        told.answers[f"GET {place}"] = lambda _: (503, {"detail": "the tables are away"})
+        page = told.open("#/admin/jobs")
+        page.get_by_role("button", name=f"Retry job {job_id(1)}").click()
+        expect(page.get_by_role("status").filter(has_text="the tables are away")).to_be_visible()
+        assert table(page, "Jobs")[0][3] == "PENDING"
+        expect(page.get_by_role("link", name="…5f000001")).to_be_focused()
+
+    def test_a_list_has_no_rows_of_the_load_before(self, told: StandIn) -> None:
+        lists = Held(told.page, "/admin/jobs")
+        page = told.open("#/admin/jobs")
+        page.get_by_role("button", name="Search").wait_for()
+        with page.expect_event("requestfailed"):
+            page.get_by_role("button", name="Search").click()
+        lists.answer(page_of(administered(2)), request=1)
+        assert [row[0] for row in table(page, "Jobs")] == ["…5f000002"]
+        expect(page.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
 
     def test_a_retry_that_is_refused_is_told_and_changes_nothing(self, told: StandIn) -> None:
         detail = "the job is PENDING; only FAILED and CANCELLED jobs are retried"
@@ -345,6 +423,7 @@ class TestJobs:
         cancel = f"POST /admin/jobs/{OWNER}/{job_id(1)}/cancel"
         told.answers["GET /admin/jobs"] = page_of(administered(status="IN_PROGRESS", error=None, finished_at=None))
         told.answers[cancel] = lambda _: (202, {"job_id": job_id(1), "status": "CANCELLED"})
+        told.answers[f"GET /admin/jobs/{OWNER}/{job_id(1)}"] = looked_at(status="CANCELLED", error=None)
         page = told.open("#/admin/jobs?status=IN_PROGRESS")
         button = page.get_by_role("button", name=f"Cancel job {job_id(1)}")
         button.click()
@@ -359,6 +438,8 @@ class TestJobs:
         button.click()
         page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
         expect(page.get_by_role("button", name=f"Retry job {job_id(1)}")).to_be_visible()
+        ended = page.get_by_role("table", name="Jobs").locator("td[data-title=Ended]")
+        expect(ended.locator("time")).to_have_attribute("datetime", "2026-11-30T11:41:00.000Z")
         assert len(told.bodies(cancel)) == 1
 
     def test_the_page_of_a_job_tells_how_it_went_and_retries_it(self, told: StandIn) -> None:
@@ -374,6 +455,23 @@ class TestJobs:
         told.answers[f"GET /admin/jobs/{OWNER}/{job_id(1)}"] = looked_at(status="PENDING", error=None)
         page.get_by_role("button", name=f"Retry job {job_id(1)}").click()
         expect(page.get_by_role("button", name=f"Cancel job {job_id(1)}")).to_be_visible()
+
+    def test_who_looks_again_stays_there_and_what_was_changed_is_not_offered_again(self, told: StandIn) -> None:
+        place = f"/admin/jobs/{OWNER}/{job_id(1)}"
+        told.answers[f"POST {place}/retry"] = lambda _: (202, {"job_id": job_id(1), "status": "PENDING"})
+        page = told.open(JOB_PAGE)
+        refresh, retry = (page.get_by_role("button", name=name) for name in ("Refresh", f"Retry job {job_id(1)}"))
+        retry.wait_for()
+        told.answers[f"GET {place}"] = looked_at() | {"explanation": "It is as it was."}
+        refresh.press("Enter")
+        expect(page.get_by_text("It is as it was.")).to_be_visible()
+        expect(refresh).to_be_focused()
+        told.answers[f"GET {place}"] = lambda _: (503, {"detail": "the tables are away"})
+        retry.press("Enter")
+        expect(page.get_by_text("the tables are away")).to_be_visible()
+        expect(page.get_by_text("It is as it was.")).to_have_count(0)
+        expect(retry).to_have_count(0)
+        expect(page.get_by_role("heading", level=1)).to_be_focused()
 
     def test_a_job_that_is_gone_is_told(self, told: StandIn) -> None:
         page = told.open(f"#/admin/jobs/{OWNER}/{job_id(9)}")
@@ -534,6 +632,57 @@ class TestBulk:
         expect(page.get_by_role("heading", name=re.compile(r"^Stopped: \d+ jobs? retried$"))).to_be_visible()
         assert 0 < steps < 50
 
+    def test_during_a_run_the_form_stands_still_and_a_wait_can_be_stopped(self, told: StandIn) -> None:
+        told.answers["POST /admin/bulk"] = one_by_one(
+            {"matched": 9, "changed": 0, "next_cursor": None},
+            {"matched": 5, "changed": 5, "next_cursor": "r"},
+            (429, {"detail": "too many", "retry_after_s": 600}),
+        )
+        page = told.open("#/admin/bulk?what=retry")
+        user, count = page.get_by_label("User", exact=True), page.get_by_role("button", name="Count what matches")
+        page.get_by_role("button", name="Retry 9 jobs").click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry 9 jobs").click()
+        expect(page.get_by_text("5 of 9 jobs retried")).to_be_visible()
+        expect(user).to_be_disabled()
+        expect(count).to_be_disabled()
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("heading", name="Stopped: 5 jobs retried")).to_be_focused()
+        expect(user).to_be_enabled()
+        expect(count).to_be_enabled()
+
+    def test_what_goes_on_begins_with_the_sums_so_far_and_says_that_it_is_being_stopped(self, told: StandIn) -> None:
+        told.answers["POST /admin/bulk"] = one_by_one(
+            {"matched": 9, "changed": 0, "next_cursor": None},
+            {"matched": 5, "changed": 5, "next_cursor": "r"},
+            (500, {"detail": "something broke"}),
+        )
+        page = told.open("#/admin/bulk?what=retry")
+        page.get_by_role("button", name="Retry 9 jobs").click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry 9 jobs").click()
+        expect(page.get_by_text("5 jobs retried so far.")).to_be_focused()
+        step = Held(page, "/admin/bulk")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_text("5 of 9 jobs retried")).to_be_focused()
+        expect(page.get_by_role("progressbar")).to_have_js_property("value", 5)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("Stopping after this step: 5 of 9 jobs retried")).to_be_visible()
+        step.answer({"matched": 3, "changed": 3, "next_cursor": "s"})
+        expect(page.get_by_role("heading", name="Stopped: 8 jobs retried")).to_be_focused()
+
+    def test_a_count_is_given_up_once_something_else_is_asked(self, told: StandIn) -> None:
+        count = Held(told.page, "/admin/bulk")
+        page = told.open("#/admin/bulk?what=retry")
+        expect(page.get_by_text("Counting …")).to_be_visible()
+        with page.expect_event("requestfailed"):
+            page.get_by_role("button", name="Count what matches").click()
+        with page.expect_event("requestfailed"):
+            page.get_by_label("User", exact=True).fill("b")
+        expect(page.get_by_text("Counting …")).to_have_count(0)
+        page.get_by_role("button", name="Count what matches").click()
+        count.answer({"matched": 7, "changed": 0, "next_cursor": None}, request=2)
+        expect(page.get_by_role("heading", name="7 jobs match")).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
+
 
 class TestPauses:
     def test_it_tells_what_is_paused_since_when_and_why(self, told: StandIn) -> None:
@@ -556,7 +705,7 @@ class TestPauses:
         reason.fill("it fails")
         told.answers["GET /admin/pauses"] = {"pauses": [paused(operation="cube_sum", reason="it fails")]}
         reason.press("Enter")
-        expect(page.get_by_role("button", name="Resume cube_sum")).to_be_visible()
+        expect(page.get_by_role("button", name="Resume cube_sum")).to_be_focused()
         assert told.bodies("POST /admin/operations/cube_sum/pause") == [{"reason": "it fails"}]
 
     def test_a_user_is_paused_without_a_reason(self, told: StandIn) -> None:
@@ -568,13 +717,18 @@ class TestPauses:
         page.get_by_role("button", name="Pause …", exact=True).click()
         page.get_by_role("dialog").get_by_role("button", name="Pause").click()
         expect(page.get_by_role("status").filter(has_text="eve@example.com is paused.")).to_be_visible()
+        expect(page.get_by_label("User", exact=True)).to_have_value("")
         assert told.bodies("POST /admin/users/eve@example.com/pause") == [{}]
 
     def test_what_is_resumed_says_how_many_were_sent(self, told: StandIn) -> None:
         told.answers["POST /admin/users/bob/resume"] = {"sent": 12}
         page = told.open("#/admin/pauses")
+        page.get_by_label("User", exact=True).fill("eve")
         page.get_by_role("button", name="Resume bob").click()
+        told.answers["GET /admin/pauses"] = {"pauses": []}
         page.get_by_role("dialog").get_by_role("button", name="Resume").click()
+        expect(page.get_by_role("heading", name="Users", exact=True)).to_be_focused()
+        expect(page.get_by_label("User", exact=True)).to_have_value("eve")
         said = page.get_by_role("status").filter(has_text="bob is resumed; 12 of the waiting jobs were sent at once.")
         expect(said).to_be_visible()
 
@@ -625,6 +779,9 @@ class TestUsers:
         page.get_by_role("dialog").get_by_role("button", name=action).click()
         expect(page.get_by_role("status").filter(has_text="The account of bob is changed.")).to_be_visible()
         expect(page.get_by_role("button", name=button)).to_have_count(0)
+        assert page.evaluate("document.activeElement.dataset.key") == next(iter(body)), (
+            "the focus is on what takes it back"
+        )
         assert told.bodies("PATCH /users/bob") == [body]
 
     def test_a_user_who_is_not_paused_can_be(self, told: StandIn) -> None:
