@@ -1,7 +1,7 @@
 /** `#/account`: usage, sessions, the password, what was done with the account, and its end. */
 
 import { me } from "./account.js";
-import { call, ended, query } from "./api.js";
+import { call, leaveSession, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { field, form } from "./forms.js";
 import { number, when } from "./format.js";
@@ -126,7 +126,7 @@ async function signOutEverywhere() {
   )
     return;
   await withRecentSignIn(() => call("POST", "/logout/all"));
-  ended.dispatchEvent(new Event("ended"));
+  leaveSession();
   announce("You are signed out everywhere.");
 }
 
@@ -134,7 +134,7 @@ async function deleteAccount() {
   const text = `The account ${me.username} and all that it has are gone for good. Nobody can bring them back.`;
   if (!(await confirmed("Delete the account?", text, "Delete the account"))) return;
   await withRecentSignIn(() => call("DELETE", "/me"));
-  ended.dispatchEvent(new Event("ended"));
+  leaveSession();
   announce("The account is deleted.");
 }
 

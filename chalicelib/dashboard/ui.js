@@ -4,6 +4,8 @@ import { h, show } from "./dom.js";
 
 const NEWS_MS = 6000;
 
+const newsPlace = document.getElementById("news");
+
 let idsGiven = 0;
 
 /** Return an id that no other element has. */
@@ -45,7 +47,7 @@ export function problemBox(problem, again = null) {
     { class: "problem", role: "alert" },
     h("p", {}, problem.message),
     problem.requestId && h("p", { class: "faint" }, "Request ", h("code", {}, problem.requestId)),
-    again && h("button", { type: "button", onclick: again }, "Try again"),
+    again && button("Try again", again),
   );
 }
 
@@ -86,7 +88,10 @@ export async function busy(element, act) {
 /** Tell of something that has happened, for a few seconds; screen readers read it out. */
 export function announce(text, { isProblem = false } = {}) {
   const note = h("p", { class: isProblem ? "note problem" : "note" }, text);
-  document.getElementById("news").append(note);
+  // What is outside of an open dialog is below it, and no screen reader looks there.
+  const over = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (newsPlace.parentElement !== over) over.append(newsPlace);
+  newsPlace.append(note);
   setTimeout(() => note.remove(), NEWS_MS);
 }
 
@@ -103,31 +108,38 @@ export function copyButton(label, text) {
  *
  * `text` is nodes or text that say what will happen, or fields besides; `action` is what the button says.
  */
-export function confirmed(title, text, action, { kind = "danger" } = {}) {
+export async function confirmed(title, text, action, { kind = "danger" } = {}) {
+  const id = newId();
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": id },
+    h("h2", { id }, title),
+    h(
+      "form",
+      { method: "dialog" },
+      h("div", { class: "text" }, text),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
+        h("button", { type: "submit", class: kind, value: "yes" }, action),
+      ),
+    ),
+  );
+  return (await answerOf(dialog)) === "yes";
+}
+
+/** Open a dialog over the page; return what it was closed with: "no", if another page was gone to. */
+export function answerOf(dialog) {
   return new Promise((resolve) => {
-    const id = newId();
+    const leave = () => dialog.close("no"); // Whoever goes to another page has not said yes.
     const closed = () => {
       removeEventListener("hashchange", leave);
+      if (dialog.contains(newsPlace)) document.body.append(newsPlace);
       dialog.remove();
-      resolve(dialog.returnValue === "yes");
+      resolve(dialog.returnValue);
     };
-    const leave = () => dialog.close("no"); // Whoever goes to another page has not said yes.
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": id, onclose: closed },
-      h("h2", { id }, title),
-      h(
-        "form",
-        { method: "dialog" },
-        h("div", { class: "text" }, text),
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
-          h("button", { type: "submit", class: kind, value: "yes" }, action),
-        ),
-      ),
-    );
+    dialog.addEventListener("close", closed);
     addEventListener("hashchange", leave);
     document.body.append(dialog);
     dialog.showModal();
