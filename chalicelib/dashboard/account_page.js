@@ -26,9 +26,11 @@ const LIMIT_NAMES = { submit: "Submissions", read: "Reads" };
 
 export async function accountPage({ root, signal }) {
   const [usage, sessions, audit] = [h("div", {}, loading()), h("div", {}), h("div", {})];
-  const fillSessions = () =>
-    filledWhenLoaded(sessions, async () =>
-      sessionTable((await call("GET", "/me/sessions", { signal })).body.sessions, endSession),
+  const fillSessions = ({ isAgain = true } = {}) =>
+    filledWhenLoaded(
+      sessions,
+      async () => sessionTable((await call("GET", "/me/sessions", { signal })).body.sessions, endSession),
+      { isAgain },
     );
   const endSession = async (session) => {
     await withRecentSignIn(() => call("DELETE", `/me/sessions/${session.session_id}`));
@@ -63,7 +65,7 @@ export async function accountPage({ root, signal }) {
     failed: (problem) => show(usage, problemBox(problem)),
   });
   await Promise.all([
-    fillSessions(),
+    fillSessions({ isAgain: false }),
     filledWhenLoaded(audit, () =>
       growingList(async (cursor) => {
         const { body } = await call("GET", `/me/audit${query({ cursor })}`, { signal });

@@ -194,11 +194,23 @@ async function sent(method, path, body, { more = {}, signal, authorization } = {
     if (fault.name === "AbortError") throw fault;
     throw new Problem({ detail: "The service does not answer. Is there a connection?" });
   }
-  if (answer.ok || answer.status === 304) {
-    const isJson = text && answer.headers.get("Content-Type")?.includes("json");
-    return { status: answer.status, headers: answer.headers, body: isJson ? parsed(text) : text };
-  }
+  if (answer.ok) return { status: answer.status, headers: answer.headers, body: bodyOf(answer, text) };
+  if (answer.status === 304) return { status: 304, headers: answer.headers, body: null };
   throw problemOf(answer, text);
+}
+
+/** Return the value of an answer's JSON; null without content. Anything else comes from something on the way. */
+function bodyOf(answer, text) {
+  if (answer.status === 204) return null;
+  try {
+    return parsed(text);
+  } catch {
+    throw new Problem({
+      status: answer.status,
+      code: "NO_JSON",
+      detail: "Something other than the service has answered. Does the network ask for a sign-in of its own?",
+    });
+  }
 }
 
 function problemOf(answer, text) {

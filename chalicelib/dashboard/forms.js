@@ -58,7 +58,7 @@ export function choice(name, label, options, { selected = null, ...parts } = {})
  */
 export function form(fields, { action, submit, kind = "primary", more = [], arranged = inOrder }) {
   const says = h("div", {});
-  const send = h("button", { type: "submit", class: kind }, action);
+  const send = h("button", { type: "submit", class: kind, "data-key": action }, action);
   const answer = async () => {
     show(says);
     let first = null;

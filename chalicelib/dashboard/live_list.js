@@ -27,7 +27,7 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
     let etag = null;
     let seen = null;
     show(says);
-    show(page, loading());
+    showAgain(page, loading());
     const look = async () => {
       const answer = await call("GET", path + query({ limit: LIMIT, ...params }), { etag, signal: within });
       show(says);

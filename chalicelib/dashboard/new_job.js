@@ -28,7 +28,7 @@ export async function newJobPage({ root, query: asked, signal }) {
     given,
     options,
     action: "Submit the job",
-    submit: submitOnce(),
+    submit: submitOnce(signal),
     more: [link("#/jobs", "Back to the jobs")],
   });
   show(
@@ -43,7 +43,7 @@ export async function newJobPage({ root, query: asked, signal }) {
  *
  * The same once more, because no answer came, makes no second job: it has the same key.
  */
-function submitOnce() {
+function submitOnce(signal) {
   let sentText = null;
   let key = null;
   return async (wanted) => {
@@ -51,6 +51,6 @@ function submitOnce() {
     if (text !== sentText) key = crypto.randomUUID();
     sentText = text;
     const { body } = await call("POST", "/jobs", { body: wanted, headers: { "Idempotency-Key": `"${key}"` } });
-    goTo(`#/jobs/${body.job_id}`);
+    goTo(`#/jobs/${body.job_id}`, signal);
   };
 }

@@ -1,7 +1,7 @@
 /** `#/schedules/new`, `#/schedules/<id>` and `#/schedules/<id>/change`: one schedule. */
 
 import { call } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { choice, field } from "./forms.js";
 import { duration, when } from "./format.js";
 import { countField, jobForm, jobOptions, operations } from "./job_form.js";
@@ -14,7 +14,7 @@ import { valueView } from "./value_view.js";
 export async function schedulePage({ root, params, signal }) {
   const path = `/schedules/${encodeURIComponent(params.id)}`;
   const draw = (schedule) =>
-    show(
+    showAgain(
       root,
       heading(scheduleName(schedule), {
         lead: [scheduleState(schedule), " ", rhythm(schedule)],
@@ -23,7 +23,7 @@ export async function schedulePage({ root, params, signal }) {
             const { body } = await call("PATCH", path, { body: { is_paused: !schedule.is_paused } });
             announce(body.is_paused ? "The schedule rests." : "The schedule goes on.");
             draw(body);
-          }),
+          }, { "data-key": "switch" }),
           h("a", { class: "button", href: `#/schedules/${params.id}/change` }, "Change"),
           button("Delete", async () => {
             if (
@@ -36,7 +36,7 @@ export async function schedulePage({ root, params, signal }) {
               return;
             await call("DELETE", path);
             announce("The schedule is deleted.");
-            goTo("#/schedules");
+            goTo("#/schedules", signal);
           }),
         ],
       }),
@@ -71,7 +71,7 @@ function scheduleFacts(schedule) {
 
 export async function newSchedulePage({ root, signal }) {
   const make = async (wanted) =>
-    goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`);
+    goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`, signal);
   const form = scheduleForm(await operations(signal), {}, "Make the schedule", make);
   show(root, heading("New schedule"), h("div", { class: "card form" }, form));
 }
@@ -86,7 +86,7 @@ export async function changeSchedulePage({ root, params, signal }) {
       body: { ...wanted, tags: wanted.tags ?? [], ...Object.fromEntries(emptied.map((name) => [name, null])) },
     });
     announce("The schedule is changed.");
-    goTo(`#/schedules/${params.id}`);
+    goTo(`#/schedules/${params.id}`, signal);
   };
   show(
     root,

@@ -1,10 +1,13 @@
 /** The parts that pages are made of. Each page has the same empty, loading and error states. */
 
-import { h, show } from "./dom.js";
+import { h, showAgain } from "./dom.js";
 
 const NEWS_MS = 6000;
 
 const newsPlace = document.getElementById("news");
+
+/** What is raised where the page, or an answer, is not as the page expects. */
+const FAULTS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
 
 let idsGiven = 0;
 
@@ -45,10 +48,17 @@ export function problemBox(problem, again = null) {
   return h(
     "div",
     { class: "problem", role: "alert" },
-    h("p", {}, problem.message),
+    h("p", {}, messageOf(problem)),
     problem.requestId && h("p", { class: "faint" }, "Request ", h("code", {}, problem.requestId)),
     again && button("Try again", again),
   );
+}
+
+/** Return what a problem says to people. A fault of the page itself is for the browser's console. */
+function messageOf(problem) {
+  if (!FAULTS.has(problem.name)) return problem.message;
+  console.error(problem);
+  return "Something is wrong with this page, or the service answered what it does not know. Reload it, and try again.";
 }
 
 /** Return the mark of a job's status. Its words are the API's. */
@@ -64,10 +74,12 @@ export function link(hash, ...children) {
 /**
  * Return a button whose `act` may take a while: it is busy until then, and a problem is told as news.
  *
- * `kind` is "primary", "danger" or nothing.
+ * `kind` is "primary", "danger" or nothing. What it says is its `data-key`, unless another is given: see `showAgain`.
  */
 export function button(label, act, { kind = "", ...parts } = {}) {
-  return h("button", { type: "button", class: kind, ...parts, onclick: (event) => busy(event.currentTarget, act) }, label);
+  const key = parts["aria-label"] ?? label;
+  const onclick = (event) => busy(event.currentTarget, act);
+  return h("button", { type: "button", class: kind, "data-key": key, ...parts, onclick }, label);
 }
 
 /** Have a button busy while `act` goes on; a problem is told as news. Tells whether it went well. */
@@ -78,7 +90,7 @@ export async function busy(element, act) {
     await act();
     return true;
   } catch (problem) {
-    if (problem.name !== "AbortError") announce(problem.message, { isProblem: true });
+    if (problem.name !== "AbortError") announce(messageOf(problem), { isProblem: true });
     return false;
   } finally {
     element.removeAttribute("aria-busy");
@@ -181,13 +193,17 @@ export function facts(pairs) {
   );
 }
 
-/** Show in `root` what `load` gives: until then that it is on its way, and a problem with a way to try again. */
-export async function filledWhenLoaded(root, load) {
-  show(root, loading());
+/**
+ * Show in `root` what `load` gives: until then that it is on its way, and a problem with a way to try again.
+ *
+ * With `isAgain`, what is there stays until then.
+ */
+export async function filledWhenLoaded(root, load, { isAgain = false } = {}) {
+  if (!isAgain) showAgain(root, loading());
   try {
-    show(root, await load());
+    showAgain(root, await load());
   } catch (problem) {
     if (problem.name === "AbortError") return;
-    show(root, problemBox(problem, () => filledWhenLoaded(root, load)));
+    showAgain(root, problemBox(problem, () => filledWhenLoaded(root, load)));
   }
 }

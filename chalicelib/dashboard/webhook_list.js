@@ -18,7 +18,7 @@ export async function webhooksPage({ root, signal }) {
   const make = async (wanted) => {
     const { body } = await call("POST", "/webhooks", { body: wanted });
     await shownOnce("The webhook’s secret", "Deliveries are signed with it. It is shown this once.", body.secret);
-    goTo(`#/webhooks/${body.webhook_id}`);
+    goTo(`#/webhooks/${body.webhook_id}`, signal);
   };
   show(
     root,

@@ -26,7 +26,7 @@ export async function webhookPage({ root, params, signal }) {
   const path = `/webhooks/${encodeURIComponent(params.id)}`;
   const top = h("div", {});
   const draw = (webhook) =>
-    show(
+    showAgain(
       top,
       webhookHead(webhook, actions),
       webhook.webhook_id === CALLBACKS ? null : editing(webhook, actions.change),
@@ -52,7 +52,7 @@ export async function webhookPage({ root, params, signal }) {
       if (!(await confirmed("Delete this webhook?", "Nothing is sent to it any more.", "Delete the webhook"))) return;
       await call("DELETE", path);
       announce("The webhook is deleted.");
-      goTo("#/webhooks");
+      goTo("#/webhooks", signal);
     },
   };
   draw((await call("GET", path, { signal })).body);
@@ -92,8 +92,8 @@ export async function webhookPage({ root, params, signal }) {
 function webhookHead(webhook, { change, test, rotate, remove }) {
   const isCallbacks = webhook.webhook_id === CALLBACKS;
   const switched = webhook.is_disabled
-    ? button("Enable", () => change({ is_disabled: false }), { kind: "primary" })
-    : button("Disable", () => change({ is_disabled: true }));
+    ? button("Enable", () => change({ is_disabled: false }), { kind: "primary", "data-key": "switch" })
+    : button("Disable", () => change({ is_disabled: true }), { "data-key": "switch" });
   return [
     heading(webhookName(webhook), {
       lead: [webhookState(webhook), webhook.url && [" ", webhook.url]],
@@ -187,7 +187,7 @@ export async function deliveryPage({ root, params, signal }) {
       heading(delivery.event_type, {
         lead: [badge(delivery.status), " ", h("code", {}, delivery.delivery_id)],
         actions: [
-          button("Send again", sendAgain, { "data-key": "again" }),
+          button("Send again", sendAgain),
           h("a", { class: "button", href: `#/webhooks/${params.id}` }, "To the webhook"),
         ],
       }),
