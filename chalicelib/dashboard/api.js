@@ -15,6 +15,7 @@ export const BASE = location.pathname.replace(/\/dashboard\/?$/, "");
 const MARGIN_MS = 30_000;
 
 const TRIES_LATER_S = 5;
+const PATIENT_TRIES = 5;
 
 let token = null;
 let tokenEndsAt = 0;
@@ -99,6 +100,19 @@ export async function call(method, path, { body, headers = {}, etag, signal } = 
     if (problem.status !== 401 || problem.code !== "NOT_AUTHENTICATED") throw problem;
     await renewed();
     return sent(method, path, body, { more, signal, authorization: `Bearer ${token}` });
+  }
+}
+
+/** Call the API, as `call` does; what comes too early is called again when the API says, a few times. */
+export async function callPatiently(method, path, options) {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await call(method, path, options);
+    } catch (problem) {
+      if (!problem.retryAfterS || tried === PATIENT_TRIES) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, problem.retryAfterS * 1000));
+      options.signal.throwIfAborted();
+    }
   }
 }
 
