@@ -97,7 +97,7 @@ function sessionTable(sessions, end) {
     "Sessions, newest first",
     [
       {
-        title: "Begun",
+        title: "Began",
         cell: (each) => [when(each.started_at), each.is_current && h("span", { class: "badge success" }, "THIS ONE")],
       },
       { title: "From", cell: (each) => h("code", {}, each.address) },
@@ -142,7 +142,7 @@ async function deleteAccount() {
 
 function passwordForm(changed) {
   const password = (name, label, purpose, hint) =>
-    field(name, label, { type: "password", autocomplete: purpose, hint, read: (input) => input.value });
+    field(name, label, { type: "password", autocomplete: purpose, hint, needed: "Give the password.", read: (input) => input.value });
   const fields = [
     password("current_password", "Current password", "current-password", null),
     password("new_password", "New password", "new-password", "Your other sessions end with it; API keys stay."),

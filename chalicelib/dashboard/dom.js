@@ -37,7 +37,9 @@ export function showAgain(root, ...children) {
   if (focused === null || root.contains(document.activeElement)) return;
   const key = CSS.escape(focused.dataset.key ?? focused.getAttribute("href") ?? "");
   const same = key && root.querySelector(`[data-key="${key}"], a[href="${key}"]`);
-  (same || nearestHeading(root))?.focus({ preventScroll: true });
+  if (same) same.focus({ preventScroll: true });
+  // What is folded away takes no focus.
+  if (!root.contains(document.activeElement)) nearestHeading(root)?.focus({ preventScroll: true });
 }
 
 function nearestHeading(element) {

@@ -90,7 +90,7 @@ export async function jobPage({ root, params, signal }) {
     await look(0, signal);
   };
   const actions = {
-    cancel: () => changed("/cancel", "The job is called off."),
+    cancel: () => changed("/cancel", "The job is cancelled."),
     retry: () => changed("/retry", "The job waits for its next attempt."),
     remove: async () => {
       if (
@@ -138,8 +138,8 @@ function factsOf(job) {
       ["Attempt", job.attempt || "none yet"],
       ["Attempts at most", job.max_attempts],
       ["Accepted", when(job.created_at)],
-      ["To begin", when(job.run_at)],
-      ["Begun", when(job.started_at)],
+      ["Due", when(job.run_at)],
+      ["Began", when(job.started_at)],
       ["Ended", when(job.finished_at)],
       took ? ["Took", duration(took)] : null,
       ["Timeout", duration(job.timeout_s * 1000)],

@@ -50,14 +50,14 @@ export async function keysPage({ root, signal }) {
 
 function newKeyForm(made) {
   const fields = [
-    field("name", "Name", { hint: "What you know it by.", maxlength: 64, autocomplete: "off" }),
+    field("name", "Name", { hint: "What you know it by.", needed: "Give it a name.", maxlength: 64, autocomplete: "off" }),
     field("jobs:read", "Read jobs", { type: "checkbox", checked: true, pointer: "#/scopes" }),
     field("jobs:write", "Submit and change jobs", { type: "checkbox", checked: true, pointer: "#/scopes" }),
     choice("expires_in_days", "Good for", LIFETIMES, { selected: "90", read: (input) => Number(input.value) }),
   ];
   return form(fields, {
     action: "Make the key",
-    submit: ({ name = "", expires_in_days, ...scopes }) =>
+    submit: ({ name, expires_in_days, ...scopes }) =>
       made({ name, scopes: Object.keys(scopes).filter((scope) => scopes[scope]), expires_in_days }),
   });
 }

@@ -79,7 +79,7 @@ function entered() {
 }
 
 function notFound({ root: inner }) {
-  show(inner, heading("Not found"), empty("There is no such page.", null, link(FIRST, "To your jobs")));
+  show(inner, heading("Not found"), empty("There is no such page", null, link(FIRST, "To your jobs")));
 }
 
 async function start() {

@@ -46,6 +46,7 @@ async function passwordGiven(text) {
     field("password", `Password of ${me.username}`, {
       type: "password",
       autocomplete: "current-password",
+      needed: "Give your password.",
       read: (input) => input.value,
     }),
   ];

@@ -46,6 +46,7 @@ export function webhookForm(given, action, submit) {
       type: "url",
       value: given.url ?? "",
       hint: "https, and a public host.",
+      needed: "Give the URL.",
       autocomplete: "off",
     }),
     field("description", "Description", {
@@ -70,7 +71,7 @@ export function webhookForm(given, action, submit) {
   return form(fields, {
     action,
     arranged,
-    submit: ({ url = "", description, ...types }) =>
+    submit: ({ url, description, ...types }) =>
       submit({ url, description, event_types: EVENT_TYPES.filter((type) => types[type]) }),
   });
 }
