@@ -1,7 +1,7 @@
 /** `#/account`: usage, sessions, the password, what was done with the account, and its end. */
 
 import { me } from "./account.js";
-import { call, ended, query } from "./api.js";
+import { call, leaveSession, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { field, form } from "./forms.js";
 import { number, when } from "./format.js";
@@ -26,9 +26,11 @@ const LIMIT_NAMES = { submit: "Submissions", read: "Reads" };
 
 export async function accountPage({ root, signal }) {
   const [usage, sessions, audit] = [h("div", {}, loading()), h("div", {}), h("div", {})];
-  const fillSessions = () =>
-    filledWhenLoaded(sessions, async () =>
-      sessionTable((await call("GET", "/me/sessions", { signal })).body.sessions, endSession),
+  const fillSessions = ({ isAgain = true } = {}) =>
+    filledWhenLoaded(
+      sessions,
+      async () => sessionTable((await call("GET", "/me/sessions", { signal })).body.sessions, endSession),
+      { isAgain },
     );
   const endSession = async (session) => {
     await withRecentSignIn(() => call("DELETE", `/me/sessions/${session.session_id}`));
@@ -63,7 +65,7 @@ export async function accountPage({ root, signal }) {
     failed: (problem) => show(usage, problemBox(problem)),
   });
   await Promise.all([
-    fillSessions(),
+    fillSessions({ isAgain: false }),
     filledWhenLoaded(audit, () =>
       growingList(async (cursor) => {
         const { body } = await call("GET", `/me/audit${query({ cursor })}`, { signal });
@@ -95,7 +97,7 @@ function sessionTable(sessions, end) {
     "Sessions, newest first",
     [
       {
-        title: "Begun",
+        title: "Began",
         cell: (each) => [when(each.started_at), each.is_current && h("span", { class: "badge success" }, "THIS ONE")],
       },
       { title: "From", cell: (each) => h("code", {}, each.address) },
@@ -126,7 +128,7 @@ async function signOutEverywhere() {
   )
     return;
   await withRecentSignIn(() => call("POST", "/logout/all"));
-  ended.dispatchEvent(new Event("ended"));
+  leaveSession();
   announce("You are signed out everywhere.");
 }
 
@@ -134,13 +136,13 @@ async function deleteAccount() {
   const text = `The account ${me.username} and all that it has are gone for good. Nobody can bring them back.`;
   if (!(await confirmed("Delete the account?", text, "Delete the account"))) return;
   await withRecentSignIn(() => call("DELETE", "/me"));
-  ended.dispatchEvent(new Event("ended"));
+  leaveSession();
   announce("The account is deleted.");
 }
 
 function passwordForm(changed) {
   const password = (name, label, purpose, hint) =>
-    field(name, label, { type: "password", autocomplete: purpose, hint, read: (input) => input.value });
+    field(name, label, { type: "password", autocomplete: purpose, hint, needed: "Give the password.", read: (input) => input.value });
   const fields = [
     password("current_password", "Current password", "current-password", null),
     password("new_password", "New password", "new-password", "Your other sessions end with it; API keys stay."),

@@ -15,13 +15,38 @@ export const BASE = location.pathname.replace(/\/dashboard\/?$/, "");
 const MARGIN_MS = 30_000;
 
 const TRIES_LATER_S = 5;
+const PATIENT_TRIES = 5;
 
 let token = null;
 let tokenEndsAt = 0;
 let renewing = null;
 
-/** Told when the session turns out to have ended. */
+/** Whose session it is, by the access token. Only `leaveSession` forgets it: no renewal makes the page another user's. */
+let tokenOwner = null;
+let isAnothers = false;
+
+let asking = null;
+let asksAgain = async () => false;
+
+/** Told when the session has ended for the page. */
 export const ended = new EventTarget();
+
+/**
+ * Have `ask` called when the session turns out to have ended: it signs the same user in again, and tells whether it has.
+ *
+ * However many calls find out, it is asked once.
+ */
+export function whenEnded(ask) {
+  asksAgain = ask;
+}
+
+/** Forget the session, which has ended, and tell so. */
+export function leaveSession() {
+  token = null;
+  tokenEndsAt = 0;
+  tokenOwner = null;
+  ended.dispatchEvent(new Event("ended"));
+}
 
 /**
  * An error as the API answered it, or that it could not be asked.
@@ -54,11 +79,9 @@ export async function resume() {
 
 /** End the session, here and at the API. */
 export async function signOut() {
-  try {
-    await call("DELETE", "/dashboard/session");
-  } finally {
-    token = null;
-  }
+  // The cookie may be another user's by now, whose session this must not end.
+  if (await resume()) await sent("DELETE", "/dashboard/session");
+  leaveSession();
 }
 
 /**
@@ -68,6 +91,7 @@ export async function signOut() {
  * 304 says that nothing has changed. `headers` are more of them, `signal` ends the call. Raises a `Problem`.
  */
 export async function call(method, path, { body, headers = {}, etag, signal } = {}) {
+  if (isAnothers) throw notTheirs();
   if (Date.now() > tokenEndsAt - MARGIN_MS) await renewed();
   const more = etag ? { ...headers, "If-None-Match": etag } : headers;
   try {
@@ -76,6 +100,19 @@ export async function call(method, path, { body, headers = {}, etag, signal } = 
     if (problem.status !== 401 || problem.code !== "NOT_AUTHENTICATED") throw problem;
     await renewed();
     return sent(method, path, body, { more, signal, authorization: `Bearer ${token}` });
+  }
+}
+
+/** Call the API, as `call` does; what comes too early is called again when the API says, a few times. */
+export async function callPatiently(method, path, options) {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await call(method, path, options);
+    } catch (problem) {
+      if (!problem.retryAfterS || tried === PATIENT_TRIES) throw problem;
+      await new Promise((resolve) => setTimeout(resolve, problem.retryAfterS * 1000));
+      options.signal.throwIfAborted();
+    }
   }
 }
 
@@ -91,17 +128,21 @@ export function query(values) {
 }
 
 async function renewed() {
-  try {
-    await renew();
-    if (token === null) throw new Problem({ status: 401, code: "NOT_AUTHENTICATED", detail: "You are signed out." });
-  } catch (problem) {
-    if (problem.status === 401) ended.dispatchEvent(new Event("ended"));
-    throw problem;
-  }
+  if (asking === null && (await resume())) return;
+  asking ??= asksAgain()
+    .then((isBack) => {
+      if (!isBack) leaveSession();
+      return isBack;
+    })
+    .finally(() => {
+      asking = null;
+    });
+  if (!(await asking)) throw new Problem({ status: 401, code: "NOT_AUTHENTICATED", detail: "You are signed out." });
 }
 
 /** Renew the access token; whoever asks meanwhile waits for the same answer. */
 function renew() {
+  if (isAnothers) throw notTheirs();
   renewing ??= sent("POST", "/dashboard/session/refresh", {})
     .then(keep)
     .catch((problem) => {
@@ -114,10 +155,38 @@ function renew() {
   return renewing;
 }
 
-/** Keep the token of an answer; one without content says that there is no session. */
+/**
+ * Keep the token of an answer; one without content says that there is no session.
+ *
+ * The cookie is that of all windows: if another user has signed in in one of them, the page begins anew as that user's,
+ * and nothing that this one has begun goes on.
+ */
 function keep({ status, body }) {
-  token = status === 204 ? null : body.access_token;
-  tokenEndsAt = status === 204 ? 0 : Date.now() + body.expires_in * 1000;
+  token = null;
+  tokenEndsAt = 0;
+  if (status === 204) return;
+  const user = userOf(body.access_token);
+  if (tokenOwner !== null && user !== tokenOwner) {
+    isAnothers = true;
+    location.replace(location.pathname + location.search);
+    throw notTheirs();
+  }
+  tokenOwner = user;
+  token = body.access_token;
+  tokenEndsAt = Date.now() + body.expires_in * 1000;
+}
+
+/** Return the user of an access token, a JWT; null if it is none. The API alone verifies it. */
+function userOf(jwt) {
+  try {
+    return JSON.parse(atob(jwt.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function notTheirs() {
+  return new DOMException("Another user has signed in in this browser.", "AbortError");
 }
 
 async function sent(method, path, body, { more = {}, signal, authorization } = {}) {
@@ -139,11 +208,23 @@ async function sent(method, path, body, { more = {}, signal, authorization } = {
     if (fault.name === "AbortError") throw fault;
     throw new Problem({ detail: "The service does not answer. Is there a connection?" });
   }
-  if (answer.ok || answer.status === 304) {
-    const isJson = text && answer.headers.get("Content-Type")?.includes("json");
-    return { status: answer.status, headers: answer.headers, body: isJson ? parsed(text) : text };
-  }
+  if (answer.ok) return { status: answer.status, headers: answer.headers, body: bodyOf(answer, text) };
+  if (answer.status === 304) return { status: 304, headers: answer.headers, body: null };
   throw problemOf(answer, text);
+}
+
+/** Return the value of an answer's JSON; null without content. Anything else comes from something on the way. */
+function bodyOf(answer, text) {
+  if (answer.status === 204) return null;
+  try {
+    return parsed(text);
+  } catch {
+    throw new Problem({
+      status: answer.status,
+      code: "NO_JSON",
+      detail: "Something other than the service has answered. Does the network ask for a sign-in of its own?",
+    });
+  }
 }
 
 function problemOf(answer, text) {

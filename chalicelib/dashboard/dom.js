@@ -26,12 +26,30 @@ export function show(element, ...children) {
   return element;
 }
 
-/** Replace all that is in `root`, and leave the focus where it is: on what has the same `data-key` or address as before. */
+/**
+ * Replace all that is in `root`, and leave the focus where it is: on what has the same `data-key` or address as before.
+ *
+ * If that is gone, the nearest heading has it, so that whoever uses the keyboard goes on from there.
+ */
 export function showAgain(root, ...children) {
   const focused = root.contains(document.activeElement) ? document.activeElement : null;
-  const key = CSS.escape(focused?.dataset.key ?? focused?.getAttribute("href") ?? "");
   show(root, children);
-  if (key) root.querySelector(`[data-key="${key}"], a[href="${key}"]`)?.focus({ preventScroll: true });
+  if (focused === null || root.contains(document.activeElement)) return;
+  const key = CSS.escape(focused.dataset.key ?? focused.getAttribute("href") ?? "");
+  const same = key && root.querySelector(`[data-key="${key}"], a[href="${key}"]`);
+  if (same) same.focus({ preventScroll: true });
+  // What is folded away takes no focus.
+  if (!root.contains(document.activeElement)) nearestHeading(root)?.focus({ preventScroll: true });
+}
+
+function nearestHeading(element) {
+  for (let at = element; at !== null; at = at.parentElement) {
+    const found = at.querySelector("h1, h2, h3");
+    if (found === null) continue;
+    found.setAttribute("tabindex", "-1");
+    return found;
+  }
+  return null;
 }
 
 function filled(element, parts, children) {

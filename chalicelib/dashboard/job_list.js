@@ -4,7 +4,7 @@ import { h, show } from "./dom.js";
 import { choice, field } from "./forms.js";
 import { madeAt, when } from "./format.js";
 import { operations } from "./job_form.js";
-import { printed } from "./json.js";
+import { mayBeRounded, printed } from "./json.js";
 import { liveList } from "./live_list.js";
 import { goTo } from "./router.js";
 import { badge, empty, heading, link, table } from "./ui.js";
@@ -30,7 +30,7 @@ export function jobsPage({ root, query: asked, signal }) {
   });
   const go = (wanted, { isPage = false } = {}) => {
     Object.assign(params, { cursor: null }, wanted);
-    fields.forEach((each) => (each.input.value = params[each.name] ?? ""));
+    for (const each of fields) if (!isPage && each.name in wanted) each.input.value = params[each.name] ?? "";
     const address = addressOf(params);
     if (isPage) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
@@ -142,5 +142,5 @@ export function tagList(tags = []) {
 function resultText({ result, status }) {
   if (status !== "SUCCESS") return h("span", { class: "faint" }, "–");
   const text = printed(result).replaceAll(/\s+/g, " ");
-  return h("code", {}, text.length > RESULT_CHARACTERS ? `${text.slice(0, RESULT_CHARACTERS)}…` : text);
+  return h("code", {}, mayBeRounded(text) && "≈ ", text.length > RESULT_CHARACTERS ? `${text.slice(0, RESULT_CHARACTERS)}…` : text);
 }

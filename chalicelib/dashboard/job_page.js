@@ -34,9 +34,9 @@ export async function jobPage({ root, params, signal }) {
   const draw = (events, explanation) => {
     showAgain(places.head, head(job, actions));
     explain(explanation);
-    show(places.facts, factsOf(job));
+    showAgain(places.facts, factsOf(job));
     const result = JSON.stringify([job.status, job.result, job.error]);
-    if (result !== shownResult) show(places.outcome, outcome(job));
+    if (result !== shownResult) showAgain(places.outcome, outcome(job));
     shownResult = result;
     if (!places.input.hasChildNodes()) {
       show(places.input, section("Input", valueView(job.data, { name: "Input", file: `${job.job_id}-input.json` })));
@@ -90,7 +90,7 @@ export async function jobPage({ root, params, signal }) {
     await look(0, signal);
   };
   const actions = {
-    cancel: () => changed("/cancel", "The job is called off."),
+    cancel: () => changed("/cancel", "The job is cancelled."),
     retry: () => changed("/retry", "The job waits for its next attempt."),
     remove: async () => {
       if (
@@ -103,7 +103,7 @@ export async function jobPage({ root, params, signal }) {
         return;
       await call("DELETE", path);
       announce("The job is deleted.");
-      goTo("#/jobs");
+      goTo("#/jobs", signal);
     },
   };
 
@@ -120,11 +120,11 @@ function head(job, { cancel, retry, remove }) {
   return heading(job.operation, {
     lead: [badge(job.status), " ", h("code", {}, job.job_id)],
     actions: [
-      !isFinal && button("Cancel", cancel, { "data-key": "cancel" }),
-      isFinal && job.status !== "SUCCESS" && button("Retry", retry, { kind: "primary", "data-key": "retry" }),
+      !isFinal && button("Cancel", cancel),
+      isFinal && job.status !== "SUCCESS" && button("Retry", retry, { kind: "primary" }),
       h("a", { class: "button", href: `#/jobs/new?like=${job.job_id}` }, "Submit one like it"),
       copyButton("Copy as curl", () => curlOf(job)),
-      isFinal && button("Delete", remove, { "data-key": "delete" }),
+      isFinal && button("Delete", remove),
     ],
   });
 }
@@ -138,8 +138,8 @@ function factsOf(job) {
       ["Attempt", job.attempt || "none yet"],
       ["Attempts at most", job.max_attempts],
       ["Accepted", when(job.created_at)],
-      ["To begin", when(job.run_at)],
-      ["Begun", when(job.started_at)],
+      ["Due", when(job.run_at)],
+      ["Began", when(job.started_at)],
       ["Ended", when(job.finished_at)],
       took ? ["Took", duration(took)] : null,
       ["Timeout", duration(job.timeout_s * 1000)],

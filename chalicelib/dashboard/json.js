@@ -2,12 +2,20 @@
 
 const LINE_CHARACTERS = 80;
 
+/** What a number has from which on one of JavaScript is not exact: so many digits, or a large exponent. */
+const LONG_NUMBER = /\d{16}|\d[eE]\+?\d\d/;
+
 /** Return the value of a JSON text; a number that JavaScript would change is kept as the text that it was. */
 export function parsed(text) {
   return JSON.parse(text, (_key, value, context) => {
     const isChanged = typeof value === "number" && context?.source !== undefined && String(value) !== context.source;
     return isChanged && JSON.rawJSON !== undefined ? JSON.rawJSON(context.source) : value;
   });
+}
+
+/** Tell whether JSON text may have numbers that this browser cannot keep as they were written. */
+export function mayBeRounded(text) {
+  return JSON.rawJSON === undefined && LONG_NUMBER.test(text);
 }
 
 /** Return JSON text for people, of what `parsed` returned. */

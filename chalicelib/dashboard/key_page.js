@@ -1,7 +1,7 @@
 /** `#/keys`: API keys, by which programs use the API. */
 
 import { call } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { when } from "./format.js";
 import { withRecentSignIn } from "./recent.js";
@@ -17,8 +17,8 @@ const LIFETIMES = [
 
 export async function keysPage({ root, signal }) {
   const listed = h("div", {});
-  const fill = () =>
-    filledWhenLoaded(listed, async () => keyTable((await call("GET", "/api-keys", { signal })).body.api_keys, remove));
+  const load = async () => keyTable((await call("GET", "/api-keys", { signal })).body.api_keys, remove);
+  const fillAgain = () => filledWhenLoaded(listed, load, { isAgain: true });
   const remove = async (key) => {
     if (
       !(await confirmed(`Delete the key ${key.name}?`, "Whatever uses it is refused from then on.", "Delete the key"))
@@ -26,7 +26,7 @@ export async function keysPage({ root, signal }) {
       return;
     await call("DELETE", `/api-keys/${key.key_id}`);
     announce("The key is deleted.");
-    await fill();
+    await fillAgain();
   };
   const made = async (wanted) => {
     const { body } = await withRecentSignIn(() => call("POST", "/api-keys", { body: wanted }));
@@ -35,8 +35,8 @@ export async function keysPage({ root, signal }) {
       "It is shown this once. Keep it where your program finds it, and no one else.",
       body.api_key,
     );
-    show(place, newKeyForm(made));
-    await fill();
+    showAgain(place, newKeyForm(made));
+    await fillAgain();
   };
   const place = h("div", { class: "card form" }, newKeyForm(made));
   show(
@@ -45,19 +45,19 @@ export async function keysPage({ root, signal }) {
     listed,
     section("New key", place),
   );
-  await fill();
+  await filledWhenLoaded(listed, load);
 }
 
 function newKeyForm(made) {
   const fields = [
-    field("name", "Name", { hint: "What you know it by.", maxlength: 64, autocomplete: "off" }),
+    field("name", "Name", { hint: "What you know it by.", needed: "Give it a name.", maxlength: 64, autocomplete: "off" }),
     field("jobs:read", "Read jobs", { type: "checkbox", checked: true, pointer: "#/scopes" }),
     field("jobs:write", "Submit and change jobs", { type: "checkbox", checked: true, pointer: "#/scopes" }),
     choice("expires_in_days", "Good for", LIFETIMES, { selected: "90", read: (input) => Number(input.value) }),
   ];
   return form(fields, {
     action: "Make the key",
-    submit: ({ name = "", expires_in_days, ...scopes }) =>
+    submit: ({ name, expires_in_days, ...scopes }) =>
       made({ name, scopes: Object.keys(scopes).filter((scope) => scopes[scope]), expires_in_days }),
   });
 }

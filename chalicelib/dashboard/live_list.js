@@ -6,6 +6,7 @@ import { poll } from "./live.js";
 import { button, loading, problemBox } from "./ui.js";
 
 const LIMIT = 20;
+const TELLS_EVERY_MS = 15_000;
 
 /**
  * Show a list of the API in `root`, and keep it as it is there; return `{ show(params) }`, which shows other rows.
@@ -18,6 +19,7 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
   const status = h("p", { class: "unseen", role: "status" });
   const says = h("div", {});
   const page = h("div", {});
+  const tell = changeTeller(status, signal);
   show(root, status, says, page);
 
   const showParams = (params) => {
@@ -27,7 +29,7 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
     let etag = null;
     let seen = null;
     show(says);
-    show(page, loading());
+    showAgain(page, loading());
     const look = async () => {
       const answer = await call("GET", path + query({ limit: LIMIT, ...params }), { etag, signal: within });
       show(says);
@@ -35,7 +37,7 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
       etag = answer.headers.get("ETag");
       const found = rows(answer.body);
       const texts = new Set(found.map((each) => JSON.stringify(each)));
-      if (seen !== null) tell(status, [...texts].filter((each) => !seen.has(each)).length);
+      if (seen !== null) tell([...texts].filter((each) => !seen.has(each)).length);
       seen = texts;
       const below = pager(params, answer.body.next_cursor, paged);
       showAgain(page, found.length ? asTable(found) : nothing(params, answer.body.next_cursor !== null), below);
@@ -52,8 +54,22 @@ export function liveList(root, { path, rows, asTable, nothing, paged, everyMs = 
   return { show: showParams };
 }
 
-function tell(status, changed) {
-  if (changed) show(status, changed === 1 ? "One row has changed." : `${changed} rows have changed.`);
+/** Return what tells screen readers of rows that have changed: of many changes now and then, not of each. */
+function changeTeller(status, signal) {
+  let changed = 0;
+  let timer = null;
+  let nextAt = 0;
+  const say = () => {
+    show(status, changed === 1 ? "One row has changed." : `${changed} rows have changed.`);
+    changed = 0;
+    timer = null;
+    nextAt = Date.now() + TELLS_EVERY_MS;
+  };
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  return (count) => {
+    changed += count;
+    if (changed) timer ??= setTimeout(say, Math.max(0, nextAt - Date.now()));
+  };
 }
 
 function pager(params, next, paged) {

@@ -2,9 +2,10 @@
 
 import { forget, isAdmin, learn, me } from "./account.js";
 import { adminPages } from "./admin_pages.js";
-import { ended, resume, signOut } from "./api.js";
+import { ended, resume, signOut, whenEnded } from "./api.js";
 import { h, show } from "./dom.js";
 import { keepTimes } from "./live.js";
+import { backAgain } from "./recent.js";
 import { goTo, route } from "./router.js";
 import { signInPages } from "./sign_in.js";
 import { button, empty, heading, link, problemBox } from "./ui.js";
@@ -25,8 +26,9 @@ const ADMIN_LINKS = [["#/admin", "Admin"]];
 const bar = document.getElementById("bar");
 const root = document.getElementById("page");
 
-/** Where to go once signed in: what was asked for before. */
+/** Where to go once signed in: what was asked for before, and by whom, if it was known. */
 let wanted = FIRST;
+let wantedBy = null;
 
 function admit(pattern) {
   if (me === null && !FOR_ANYONE.has(pattern)) {
@@ -66,13 +68,18 @@ function skip(event) {
 
 async function leave() {
   await signOut();
-  forget();
   wanted = FIRST;
-  goTo(SIGN_IN);
+}
+
+/** Go on to what was wanted; what another user had before this one is no matter of theirs. */
+function entered() {
+  const place = wantedBy === null || wantedBy === me.user_id ? wanted : FIRST;
+  [wanted, wantedBy] = [FIRST, null];
+  goTo(place);
 }
 
 function notFound({ root: inner }) {
-  show(inner, heading("Not found"), empty("There is no such page.", null, link(FIRST, "To your jobs")));
+  show(inner, heading("Not found"), empty("There is no such page", null, link(FIRST, "To your jobs")));
 }
 
 async function start() {
@@ -82,7 +89,8 @@ async function start() {
     show(root, problemBox(problem, start));
     return;
   }
-  const { signIn, signUp } = signInPages(() => goTo(wanted));
+  whenEnded(backAgain);
+  const { signIn, signUp } = signInPages(entered);
   route(
     [
       ["/sign-in", "Sign in", signIn],
@@ -95,8 +103,8 @@ async function start() {
   );
   ended.addEventListener("ended", () => {
     if (me === null) return;
+    [wanted, wantedBy] = [location.hash, me.user_id];
     forget();
-    wanted = location.hash;
     goTo(SIGN_IN);
   });
   keepTimes();

@@ -4,6 +4,7 @@ import { call } from "./api.js";
 import { h, show } from "./dom.js";
 import { field } from "./forms.js";
 import { countField, jobForm, jobOptions, operations } from "./job_form.js";
+import { requestLike } from "./job_request.js";
 import { goTo } from "./router.js";
 import { typedInstant } from "./typed.js";
 import { heading, link } from "./ui.js";
@@ -12,12 +13,12 @@ export async function newJobPage({ root, query: asked, signal }) {
   const like = asked.get("like");
   const [all, given] = await Promise.all([
     operations(signal),
-    like ? call("GET", `/jobs/${encodeURIComponent(like)}`, { signal }).then((answer) => answer.body) : {},
+    like ? call("GET", `/jobs/${encodeURIComponent(like)}`, { signal }).then(({ body }) => requestLike(body)) : {},
   ]);
   const options = [
     countField("delay_s", "Delay in seconds", null, "Without it, and without a time, it begins at once."),
     field("run_at", "Begin at", { type: "datetime-local", step: 1, read: (input) => typedInstant(input.value) }),
-    ...jobOptions(like ? { tags: given.tags, max_attempts: given.max_attempts, timeout_s: given.timeout_s } : {}),
+    ...jobOptions(given),
     field("callback_url", "Callback URL", {
       type: "url",
       value: given.callback_url ?? "",
@@ -28,7 +29,7 @@ export async function newJobPage({ root, query: asked, signal }) {
     given,
     options,
     action: "Submit the job",
-    submit: submitOnce(),
+    submit: submitOnce(signal),
     more: [link("#/jobs", "Back to the jobs")],
   });
   show(
@@ -43,7 +44,7 @@ export async function newJobPage({ root, query: asked, signal }) {
  *
  * The same once more, because no answer came, makes no second job: it has the same key.
  */
-function submitOnce() {
+function submitOnce(signal) {
   let sentText = null;
   let key = null;
   return async (wanted) => {
@@ -51,6 +52,6 @@ function submitOnce() {
     if (text !== sentText) key = crypto.randomUUID();
     sentText = text;
     const { body } = await call("POST", "/jobs", { body: wanted, headers: { "Idempotency-Key": `"${key}"` } });
-    goTo(`#/jobs/${body.job_id}`);
+    goTo(`#/jobs/${body.job_id}`, signal);
   };
 }

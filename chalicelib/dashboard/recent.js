@@ -1,10 +1,10 @@
-/** What the API does for a session that has just begun only: the password is asked for, and then it is done. */
+/** The password is asked for over the page: for what the API does just after a sign-in only, and to go on with a session. */
 
 import { me } from "./account.js";
 import { signIn } from "./api.js";
 import { h } from "./dom.js";
 import { field, form } from "./forms.js";
-import { newId } from "./ui.js";
+import { newId, answerOf } from "./ui.js";
 
 /** Do what `act` does; if the sign-in is too long ago for it, sign in again and do it once more. */
 export async function withRecentSignIn(act) {
@@ -13,7 +13,7 @@ export async function withRecentSignIn(act) {
   } catch (problem) {
     if (problem.code !== "SIGN_IN_TOO_OLD") throw problem;
   }
-  if (!(await signedInAgain())) throw new DOMException("The password was not given.", "AbortError");
+  if (!(await passwordGiven("You signed in a while ago. For this, give your password once more."))) throw new DOMException("The password was not given.", "AbortError");
   return act();
 }
 
@@ -31,29 +31,32 @@ export function withUsername(fields) {
   return [name, fields.map((each) => each.element)];
 }
 
-function signedInAgain() {
-  return new Promise((resolve) => {
-    const id = newId();
-    const enter = async ({ password }) => {
-      await signIn(me.username, password);
-      dialog.close("yes");
-    };
-    const fields = [
-      field("password", `Password of ${me.username}`, {
-        type: "password",
-        autocomplete: "current-password",
-        read: (input) => input.value,
-      }),
-    ];
-    const back = h("button", { type: "button", onclick: () => dialog.close("no") }, "Back");
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": id, onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
-      h("h2", { id }, "Is it you?"),
-      h("p", { class: "text" }, "You signed in a while ago. For this, give your password once more."),
-      form(fields, { action: "Go on", submit: enter, more: back, arranged: withUsername }),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+/** Have a session that has ended begin again, so that nothing on the page is lost; tell whether it has. */
+export async function backAgain() {
+  return me !== null && passwordGiven("Your session has ended. Give your password, and it goes on where you are.");
+}
+
+async function passwordGiven(text) {
+  const id = newId();
+  const enter = async ({ password }) => {
+    await signIn(me.username, password);
+    dialog.close("yes");
+  };
+  const fields = [
+    field("password", `Password of ${me.username}`, {
+      type: "password",
+      autocomplete: "current-password",
+      needed: "Give your password.",
+      read: (input) => input.value,
+    }),
+  ];
+  const back = h("button", { type: "button", onclick: () => dialog.close("no") }, "Back");
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": id },
+    h("h2", { id }, "Is it you?"),
+    h("p", { class: "text" }, text),
+    form(fields, { action: "Go on", submit: enter, more: back, arranged: withUsername }),
+  );
+  return (await answerOf(dialog)) === "yes";
 }

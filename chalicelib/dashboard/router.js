@@ -24,22 +24,35 @@ export function route(routes, { root, admit, changed }) {
     changed(path);
     const inner = h("div", {}, loading());
     show(root, inner);
+    focusWhenDrawn(inner, signal);
     try {
       await found.page({ root: inner, params: found.params, query: new URLSearchParams(search), signal });
     } catch (problem) {
       if (signal.aborted || problem.name === "AbortError") return;
       show(inner, heading(found.title), problemBox(problem, go));
     }
-    if (!signal.aborted) (inner.querySelector("[data-focus]") ?? inner.querySelector("h1") ?? root).focus();
   };
   addEventListener("hashchange", go);
   go();
   return go;
 }
 
-/** Go to a page, as a link to it does. */
-export function goTo(hash) {
-  location.hash = hash;
+/** Go to a page, as a link to it does; with the `signal` of a page, unless another has been gone to since. */
+export function goTo(hash, signal = null) {
+  if (!signal?.aborted) location.hash = hash;
+}
+
+/** Focus what a page begins with once that is drawn, unless somebody has begun elsewhere on the page. */
+function focusWhenDrawn(inner, signal) {
+  const look = () => {
+    const first = inner.querySelector("[data-focus]") ?? inner.querySelector("h1");
+    if (first === null) return;
+    watch.disconnect();
+    if (!inner.contains(document.activeElement)) first.focus();
+  };
+  const watch = new MutationObserver(look);
+  watch.observe(inner, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => watch.disconnect(), { once: true });
 }
 
 function match(routes, path) {
@@ -47,6 +60,7 @@ function match(routes, path) {
     const names = pattern.split("/");
     const parts = path.split("/");
     if (names.length !== parts.length) continue;
+    if (!parts.every(isSegment)) continue;
     const params = {};
     const fits = names.every((name, at) => {
       if (!name.startsWith(":")) return name === parts[at];
@@ -56,4 +70,13 @@ function match(routes, path) {
     if (fits) return { pattern, title, page, params };
   }
   return null;
+}
+
+/** Tell whether a part of an address can be one of a path of the API: a browser resolves `.` and `..` on the way. */
+function isSegment(part) {
+  try {
+    return !/^\.\.?$/.test(decodeURIComponent(part));
+  } catch {
+    return false; // a malformed %-escape
+  }
 }

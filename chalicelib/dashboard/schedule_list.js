@@ -1,17 +1,23 @@
 /** `#/schedules`: jobs that are made by the clock. */
 
-import { call, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { duration, when } from "./format.js";
-import { growingList } from "./growing_list.js";
-import { empty, filledWhenLoaded, heading, link, table } from "./ui.js";
+import { liveList } from "./live_list.js";
+import { empty, heading, link, table } from "./ui.js";
 
-export async function schedulesPage({ root, signal }) {
+const SCHEDULES_EVERY_MS = 15_000;
+
+export function schedulesPage({ root, signal }) {
   const listed = h("div", {});
-  const load = async (cursor) => {
-    const { body } = await call("GET", `/schedules${query({ cursor })}`, { signal });
-    return { rows: body.schedules, next: body.next_cursor };
-  };
+  const list = liveList(listed, {
+    path: "/schedules",
+    rows: (body) => body.schedules,
+    asTable: scheduleTable,
+    nothing: ({ cursor }) => (cursor ? empty("No older schedules", "") : noSchedules()),
+    paged: (wanted) => list.show(wanted),
+    everyMs: SCHEDULES_EVERY_MS,
+    signal,
+  });
   show(
     root,
     heading("Schedules", {
@@ -20,7 +26,7 @@ export async function schedulesPage({ root, signal }) {
     }),
     listed,
   );
-  await filledWhenLoaded(listed, () => growingList(load, scheduleTable));
+  list.show({});
 }
 
 /** Return when a schedule is due, in words. */
@@ -40,14 +46,15 @@ export function scheduleName({ name, operation }) {
   return name || operation;
 }
 
+function noSchedules() {
+  return empty(
+    "No schedules",
+    "One makes a job every night, say, or every ten minutes.",
+    link("#/schedules/new", "Make the first one"),
+  );
+}
+
 function scheduleTable(schedules) {
-  if (!schedules.length) {
-    return empty(
-      "No schedules",
-      "One makes a job every night, say, or every ten minutes.",
-      link("#/schedules/new", "Make the first one"),
-    );
-  }
   return table(
     "Schedules, newest first",
     [

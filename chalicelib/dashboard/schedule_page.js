@@ -1,21 +1,27 @@
 /** `#/schedules/new`, `#/schedules/<id>` and `#/schedules/<id>/change`: one schedule. */
 
 import { call } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { choice, field } from "./forms.js";
 import { duration, when } from "./format.js";
 import { countField, jobForm, jobOptions, operations } from "./job_form.js";
 import { tagList } from "./job_list.js";
+import { poll } from "./live.js";
 import { goTo } from "./router.js";
 import { rhythm, scheduleName, scheduleState } from "./schedule_list.js";
-import { announce, button, confirmed, facts, heading, link, section } from "./ui.js";
+import { announce, button, confirmed, facts, heading, link, problemBox, section } from "./ui.js";
 import { valueView } from "./value_view.js";
+
+/** How often a schedule is looked at, so that its next run and its state stay true. */
+const SCHEDULE_EVERY_MS = 15_000;
 
 export async function schedulePage({ root, params, signal }) {
   const path = `/schedules/${encodeURIComponent(params.id)}`;
+  const trouble = h("div", {});
   const draw = (schedule) =>
-    show(
+    showAgain(
       root,
+      trouble,
       heading(scheduleName(schedule), {
         lead: [scheduleState(schedule), " ", rhythm(schedule)],
         actions: [
@@ -23,7 +29,7 @@ export async function schedulePage({ root, params, signal }) {
             const { body } = await call("PATCH", path, { body: { is_paused: !schedule.is_paused } });
             announce(body.is_paused ? "The schedule rests." : "The schedule goes on.");
             draw(body);
-          }),
+          }, { "data-key": "switch" }),
           h("a", { class: "button", href: `#/schedules/${params.id}/change` }, "Change"),
           button("Delete", async () => {
             if (
@@ -36,7 +42,7 @@ export async function schedulePage({ root, params, signal }) {
               return;
             await call("DELETE", path);
             announce("The schedule is deleted.");
-            goTo("#/schedules");
+            goTo("#/schedules", signal);
           }),
         ],
       }),
@@ -48,7 +54,17 @@ export async function schedulePage({ root, params, signal }) {
         valueView(schedule.data, { name: "Data", file: `${schedule.schedule_id}-data.json` }),
       ),
     );
-  draw((await call("GET", path, { signal })).body);
+  let etag = null;
+  const look = async () => {
+    const answer = await call("GET", path, { etag, signal });
+    show(trouble);
+    if (answer.status === 304) return;
+    etag = answer.headers.get("ETag");
+    draw(answer.body);
+  };
+  await look();
+  const failed = (problem) => show(trouble, problemBox(problem));
+  poll(look, { everyMs: SCHEDULE_EVERY_MS, signal, isLater: true, failed });
 }
 
 function scheduleFacts(schedule) {
@@ -66,12 +82,13 @@ function scheduleFacts(schedule) {
     schedule.timeout_s ? ["Timeout", duration(schedule.timeout_s * 1000)] : null,
     schedule.retention_days ? ["Jobs are kept", `${schedule.retention_days} days`] : null,
     schedule.tags.length ? ["Tags", tagList(schedule.tags)] : null,
+    ...Object.entries(schedule.metadata),
   ]);
 }
 
 export async function newSchedulePage({ root, signal }) {
   const make = async (wanted) =>
-    goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`);
+    goTo(`#/schedules/${(await call("POST", "/schedules", { body: wanted })).body.schedule_id}`, signal);
   const form = scheduleForm(await operations(signal), {}, "Make the schedule", make);
   show(root, heading("New schedule"), h("div", { class: "card form" }, form));
 }
@@ -83,10 +100,10 @@ export async function changeSchedulePage({ root, params, signal }) {
     // What was there and was emptied is the operation's again.
     const emptied = ["max_attempts", "timeout_s", "retention_days"].filter((name) => wanted[name] === undefined);
     await call("PATCH", path, {
-      body: { ...wanted, tags: wanted.tags ?? [], ...Object.fromEntries(emptied.map((name) => [name, null])) },
+      body: { ...wanted, tags: wanted.tags ?? [], metadata: wanted.metadata ?? {}, ...Object.fromEntries(emptied.map((name) => [name, null])) },
     });
     announce("The schedule is changed.");
-    goTo(`#/schedules/${params.id}`);
+    goTo(`#/schedules/${params.id}`, signal);
   };
   show(
     root,
@@ -118,6 +135,7 @@ function scheduleForm(all, given, action, submit) {
     spellcheck: "false",
     autocomplete: "off",
     hint: "Minute, hour, day of the month, month, day of the week.",
+    needed: "Say when, as in 30 2 * * *: every night at half past two.",
     read: (input) => input.value.trim(),
   });
   const zone = field("time_zone", "Time zone", {
@@ -125,9 +143,16 @@ function scheduleForm(all, given, action, submit) {
     list: "time-zones",
     autocomplete: "off",
     hint: "By whose clocks it goes.",
+    needed: "Name a time zone, such as UTC.",
   });
-  const rate = countField("rate_s", "Seconds from one due time to the next", given.rate_s, "60 at least.");
-  const late = countField("missed_within_s", "Make up for what is late by at most, in seconds", given.missed_within_s);
+  const rate = countField("rate_s", "Seconds from one due time to the next", given.rate_s, "60 at least.", "Give the seconds.");
+  const late = countField(
+    "missed_within_s",
+    "Make up for what is late by at most, in seconds",
+    given.missed_within_s,
+    null,
+    given.missed_within_s === undefined ? null : "Give the seconds; with 0, what is late is left out.",
+  );
   const showKind = () => {
     for (const each of [cron, zone]) each.element.hidden = kind.input.value !== "cron";
     rate.element.hidden = kind.input.value !== "rate";

@@ -13,7 +13,7 @@ const POINTER = "#/data";
  */
 export function dataFields(schema, { given, asJson = false } = {}) {
   const whole = resolved(schema, schema);
-  if (asJson) return one(jsonField("data", "Data", POINTER, given));
+  if (asJson) return one(jsonField("data", "Data", POINTER, given, true));
   if (whole.type === "null") return { fields: [], value: () => null };
   const members = simpleMembers(whole, schema);
   if (members === null) return one(memberField("data", "Data", POINTER, whole, { given, isNeeded: true }));
@@ -28,6 +28,25 @@ export function dataFields(schema, { given, asJson = false } = {}) {
       members.map(([name]) => [name, values[`data.${name}`]]).filter(([, each]) => each !== undefined),
     );
   return { fields, value };
+}
+
+/** Tell whether the fields of a schema, filled with data, give the same data. */
+export function fitsFields(schema, data) {
+  try {
+    const { fields, value } = dataFields(schema, { given: data });
+    const read = value(Object.fromEntries(fields.map((each) => [each.name, each.value()])));
+    return inOneOrder(read) === inOneOrder(data);
+  } catch {
+    return false;
+  }
+}
+
+/** Return JSON in which members stand by their names. */
+function inOneOrder(value) {
+  return JSON.stringify(value, (_key, each) => {
+    const isObject = typeof each === "object" && each !== null && !Array.isArray(each) && !JSON.isRawJSON?.(each);
+    return isObject ? Object.fromEntries(Object.entries(each).sort(([one], [other]) => (one < other ? -1 : 1))) : each;
+  });
 }
 
 /** Tell whether a schema's fields are more than one for JSON. */
@@ -103,6 +122,7 @@ function memberField(name, label, pointer, schema, { given, isNeeded }) {
         autocomplete: "off",
         value: given === undefined || given === null ? "" : JSON.stringify(given),
         hint: told || null,
+        needed: isNeeded && !schema.isNullable ? "Give a number." : null,
         read: ifTyped(typedNumber),
       });
     case "numbers":
@@ -134,12 +154,13 @@ function memberField(name, label, pointer, schema, { given, isNeeded }) {
         read: (input) => (input.value === "" && !isNeeded ? empty : input.value),
       });
     default:
-      return jsonField(name, label, pointer, given);
+      return jsonField(name, label, pointer, given, isNeeded);
   }
 }
 
-function jsonField(name, label, pointer, given) {
+function jsonField(name, label, pointer, given, isNeeded) {
   return field(name, label, {
+    needed: isNeeded ? "Give the data as JSON." : null,
     pointer,
     type: "textarea",
     rows: 6,

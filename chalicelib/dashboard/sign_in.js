@@ -9,12 +9,15 @@ import { link } from "./ui.js";
 /** Return the pages; `entered` is called once somebody has signed in. */
 export function signInPages(entered) {
   const enter = async ({ username, password }) => {
-    await signIn(username ?? "", password ?? "");
+    await signIn(username, password);
     await learn();
     entered();
   };
+  let registered = null;
   const register = async ({ username, password }) => {
-    await callAsAnyone("POST", "/register", { username: username ?? "", password: password ?? "" });
+    // If the sign-in after it failed, the account is there already.
+    if (registered !== username) await callAsAnyone("POST", "/register", { username, password });
+    registered = username;
     await enter({ username, password });
   };
   return {
@@ -40,8 +43,8 @@ export function signInPages(entered) {
 function credentials(purpose) {
   const hint = purpose === "new-password" ? "A phrase of some words is easy to keep in mind and hard to guess." : null;
   return [
-    field("username", "Username", { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": true }),
-    field("password", "Password", { type: "password", autocomplete: purpose, hint, read: (input) => input.value }),
+    field("username", "Username", { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": true, needed: "Give a username." }),
+    field("password", "Password", { type: "password", autocomplete: purpose, hint, needed: "Give a password.", read: (input) => input.value }),
   ];
 }
 

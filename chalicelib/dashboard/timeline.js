@@ -10,10 +10,10 @@ const WORDS = {
   FINISH: ({ attempt }) => `Attempt ${attempt} returned the result`,
   RETRY: ({ attempt }) => `Attempt ${attempt} failed; another one follows`,
   FAIL: () => "The job failed",
-  CANCEL: () => "Called off",
+  CANCEL: () => "Cancelled",
   RETRY_BY_HAND: () => "Set going again",
 };
-const ENDS = { FINISH: "returned the result", RETRY: "failed", FAIL: "failed", CANCEL: "called off" };
+const ENDS = { FINISH: "returned the result", RETRY: "failed", FAIL: "failed", CANCEL: "cancelled" };
 
 /** Return the time line of events, the oldest first, as the API tells them. */
 export function timeline(events) {

@@ -1,17 +1,13 @@
 /** Values as people type them, and as the API wants them. What cannot be meant raises an `Error` that says why. */
 
-import { parsed } from "./json.js";
+import { mayBeRounded, parsed } from "./json.js";
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 const BETWEEN = /[\s,;]+/;
 
-/** Digits from which on a number of JavaScript is not exact. */
-const LONG_NUMBER = /\d{16}/;
-
 /** Return the value of JSON text, with every number as it was typed. */
 export function typedJson(text) {
-  if (JSON.rawJSON === undefined && LONG_NUMBER.test(text))
-    throw new Error("This browser cannot send so long a number exactly.");
+  if (mayBeRounded(text)) throw new Error("This browser cannot send so long a number exactly.");
   try {
     return parsed(text);
   } catch (wrong) {
@@ -39,6 +35,30 @@ export function typedLines(text) {
 export function typedTags(text) {
   const tags = parts(text, ",");
   return tags.length ? tags : undefined;
+}
+
+/** Return names with their values, one `name: value` a line, or a JSON object of them; undefined without any. */
+export function typedPairs(text) {
+  if (text === "") return undefined;
+  if (text.startsWith("{")) return typedJson(text);
+  return Object.fromEntries(
+    typedLines(text).map((line) => {
+      const [, name, value] = /^([^:]*[^:\s])\s*:\s*(.*)$/.exec(line) ?? [];
+      if (name === undefined) throw new Error(`This is no name: value, ${line}`);
+      return [name, value];
+    }),
+  );
+}
+
+/** Return names with their values as `typedPairs` reads them. */
+export function pairsText(pairs) {
+  const lines = Object.entries(pairs).map(([name, value]) => `${name}: ${value}`).join("\n");
+  try {
+    if (JSON.stringify(typedPairs(lines) ?? {}) === JSON.stringify(pairs)) return lines;
+  } catch {
+    // As lines they would be others, or none.
+  }
+  return JSON.stringify(pairs);
 }
 
 /** Return a whole number, or undefined where nothing was typed. */

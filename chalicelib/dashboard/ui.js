@@ -1,8 +1,13 @@
 /** The parts that pages are made of. Each page has the same empty, loading and error states. */
 
-import { h, show } from "./dom.js";
+import { h, showAgain } from "./dom.js";
 
 const NEWS_MS = 6000;
+
+const newsPlace = document.getElementById("news");
+
+/** What is raised where the page, or an answer, is not as the page expects. */
+const FAULTS = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);
 
 let idsGiven = 0;
 
@@ -43,10 +48,17 @@ export function problemBox(problem, again = null) {
   return h(
     "div",
     { class: "problem", role: "alert" },
-    h("p", {}, problem.message),
+    h("p", {}, messageOf(problem)),
     problem.requestId && h("p", { class: "faint" }, "Request ", h("code", {}, problem.requestId)),
-    again && h("button", { type: "button", onclick: again }, "Try again"),
+    again && button("Try again", again),
   );
+}
+
+/** Return what a problem says to people. A fault of the page itself is for the browser's console. */
+function messageOf(problem) {
+  if (!FAULTS.has(problem.name)) return problem.message;
+  console.error(problem);
+  return "Something is wrong with this page, or the service answered what it does not know. Reload it, and try again.";
 }
 
 /** Return the mark of a job's status. Its words are the API's. */
@@ -62,10 +74,12 @@ export function link(hash, ...children) {
 /**
  * Return a button whose `act` may take a while: it is busy until then, and a problem is told as news.
  *
- * `kind` is "primary", "danger" or nothing.
+ * `kind` is "primary", "danger" or nothing. What it says is its `data-key`, unless another is given: see `showAgain`.
  */
 export function button(label, act, { kind = "", ...parts } = {}) {
-  return h("button", { type: "button", class: kind, ...parts, onclick: (event) => busy(event.currentTarget, act) }, label);
+  const key = parts["aria-label"] ?? label;
+  const onclick = (event) => busy(event.currentTarget, act);
+  return h("button", { type: "button", class: kind, "data-key": key, ...parts, onclick }, label);
 }
 
 /** Have a button busy while `act` goes on; a problem is told as news. Tells whether it went well. */
@@ -76,7 +90,7 @@ export async function busy(element, act) {
     await act();
     return true;
   } catch (problem) {
-    if (problem.name !== "AbortError") announce(problem.message, { isProblem: true });
+    if (problem.name !== "AbortError") announce(messageOf(problem), { isProblem: true });
     return false;
   } finally {
     element.removeAttribute("aria-busy");
@@ -86,7 +100,10 @@ export async function busy(element, act) {
 /** Tell of something that has happened, for a few seconds; screen readers read it out. */
 export function announce(text, { isProblem = false } = {}) {
   const note = h("p", { class: isProblem ? "note problem" : "note" }, text);
-  document.getElementById("news").append(note);
+  // What is outside of an open dialog is below it, and no screen reader looks there.
+  const over = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (newsPlace.parentElement !== over) over.append(newsPlace);
+  newsPlace.append(note);
   setTimeout(() => note.remove(), NEWS_MS);
 }
 
@@ -103,31 +120,38 @@ export function copyButton(label, text) {
  *
  * `text` is nodes or text that say what will happen, or fields besides; `action` is what the button says.
  */
-export function confirmed(title, text, action, { kind = "danger" } = {}) {
+export async function confirmed(title, text, action, { kind = "danger" } = {}) {
+  const id = newId();
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": id },
+    h("h2", { id }, title),
+    h(
+      "form",
+      { method: "dialog" },
+      h("div", { class: "text" }, text),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
+        h("button", { type: "submit", class: kind, value: "yes" }, action),
+      ),
+    ),
+  );
+  return (await answerOf(dialog)) === "yes";
+}
+
+/** Open a dialog over the page; return what it was closed with: "no", if another page was gone to. */
+export function answerOf(dialog) {
   return new Promise((resolve) => {
-    const id = newId();
+    const leave = () => dialog.close("no"); // Whoever goes to another page has not said yes.
     const closed = () => {
       removeEventListener("hashchange", leave);
+      if (dialog.contains(newsPlace)) document.body.append(newsPlace);
       dialog.remove();
-      resolve(dialog.returnValue === "yes");
+      resolve(dialog.returnValue);
     };
-    const leave = () => dialog.close("no"); // Whoever goes to another page has not said yes.
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": id, onclose: closed },
-      h("h2", { id }, title),
-      h(
-        "form",
-        { method: "dialog" },
-        h("div", { class: "text" }, text),
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { type: "button", onclick: () => dialog.close("no") }, "Back"),
-          h("button", { type: "submit", class: kind, value: "yes" }, action),
-        ),
-      ),
-    );
+    dialog.addEventListener("close", closed);
     addEventListener("hashchange", leave);
     document.body.append(dialog);
     dialog.showModal();
@@ -169,13 +193,17 @@ export function facts(pairs) {
   );
 }
 
-/** Show in `root` what `load` gives: until then that it is on its way, and a problem with a way to try again. */
-export async function filledWhenLoaded(root, load) {
-  show(root, loading());
+/**
+ * Show in `root` what `load` gives: until then that it is on its way, and a problem with a way to try again.
+ *
+ * With `isAgain`, what is there stays until then.
+ */
+export async function filledWhenLoaded(root, load, { isAgain = false } = {}) {
+  if (!isAgain) showAgain(root, loading());
   try {
-    show(root, await load());
+    showAgain(root, await load());
   } catch (problem) {
     if (problem.name === "AbortError") return;
-    show(root, problemBox(problem, () => filledWhenLoaded(root, load)));
+    showAgain(root, problemBox(problem, () => filledWhenLoaded(root, load)));
   }
 }

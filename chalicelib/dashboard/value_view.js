@@ -2,7 +2,7 @@
 
 import { h, show } from "./dom.js";
 import { bytes, number } from "./format.js";
-import { printed } from "./json.js";
+import { mayBeRounded, printed } from "./json.js";
 import { copyButton } from "./ui.js";
 
 const SHOWN_CHARACTERS = 2000;
@@ -35,7 +35,8 @@ export function valueView(value, { name, file }) {
         `Download (${bytes(new Blob([text]).size)})`,
       ),
   );
-  return h("div", { class: isCut ? "value is-cut" : "value" }, pre, below);
+  const warning = mayBeRounded(text) && h("p", { class: "hint-box" }, "This browser rounds long numbers. A newer one shows them as they are.");
+  return h("div", { class: isCut ? "value is-cut" : "value" }, warning, pre, below);
 }
 
 function download(text, file) {

@@ -18,7 +18,7 @@ export async function webhooksPage({ root, signal }) {
   const make = async (wanted) => {
     const { body } = await call("POST", "/webhooks", { body: wanted });
     await shownOnce("The webhook’s secret", "Deliveries are signed with it. It is shown this once.", body.secret);
-    goTo(`#/webhooks/${body.webhook_id}`);
+    goTo(`#/webhooks/${body.webhook_id}`, signal);
   };
   show(
     root,
@@ -46,6 +46,7 @@ export function webhookForm(given, action, submit) {
       type: "url",
       value: given.url ?? "",
       hint: "https, and a public host.",
+      needed: "Give the URL.",
       autocomplete: "off",
     }),
     field("description", "Description", {
@@ -70,7 +71,7 @@ export function webhookForm(given, action, submit) {
   return form(fields, {
     action,
     arranged,
-    submit: ({ url = "", description, ...types }) =>
+    submit: ({ url, description, ...types }) =>
       submit({ url, description, event_types: EVENT_TYPES.filter((type) => types[type]) }),
   });
 }

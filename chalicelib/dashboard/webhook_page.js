@@ -1,6 +1,6 @@
 /** `#/webhooks/<id>`: one webhook, and what it was sent; `#/webhooks/<id>/<delivery>`: one delivery. */
 
-import { call } from "./api.js";
+import { call, callPatiently } from "./api.js";
 import { h, show, showAgain } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { duration, when } from "./format.js";
@@ -10,12 +10,13 @@ import { liveList } from "./live_list.js";
 import { goTo } from "./router.js";
 import { shownOnce } from "./secrets.js";
 import { typedInstant } from "./typed.js";
-import { announce, badge, button, confirmed, empty, facts, heading, link, section, table } from "./ui.js";
+import { announce, badge, button, confirmed, empty, facts, heading, link, problemBox, section, table } from "./ui.js";
 import { valueView } from "./value_view.js";
 import { CALLBACKS, webhookForm, webhookName, webhookState } from "./webhook_list.js";
 
 const DELIVERY_STATUSES = ["PENDING", "SUCCESS", "FAILED"];
 const DELIVERIES_EVERY_MS = 5000;
+const WEBHOOK_EVERY_MS = 15_000;
 const BECAUSE = {
   OWNER: "You disabled it.",
   GONE: "Its endpoint answered 410: it is gone.",
@@ -24,13 +25,16 @@ const BECAUSE = {
 
 export async function webhookPage({ root, params, signal }) {
   const path = `/webhooks/${encodeURIComponent(params.id)}`;
-  const top = h("div", {});
-  const draw = (webhook) =>
-    show(
-      top,
-      webhookHead(webhook, actions),
-      webhook.webhook_id === CALLBACKS ? null : editing(webhook, actions.change),
-    );
+  const trouble = h("div", {});
+  const head = h("div", {});
+  const form = h("div", {});
+  const draw = (webhook) => {
+    showAgain(head, webhookHead(webhook, actions));
+    // What somebody types in is not shownForm over because, say, its endpoint has begun to fail.
+    const editable = JSON.stringify([webhook.url, webhook.description, webhook.event_types]);
+    if (editable !== shownForm && webhook.webhook_id !== CALLBACKS) showAgain(form, editing(webhook, actions.change));
+    shownForm = editable;
+  };
   const actions = {
     change: async (wanted) => {
       draw((await call("PATCH", path, { body: wanted })).body);
@@ -46,16 +50,25 @@ export async function webhookPage({ root, params, signal }) {
       if (!(await confirmed("Make another secret?", text, "Make it", { kind: "primary" }))) return;
       const { body } = await call("POST", `${path}/secret`);
       await shownOnce("The new secret", "It is shown this once.", body.secret);
-      draw((await call("GET", path)).body);
+      await look();
     },
     remove: async () => {
       if (!(await confirmed("Delete this webhook?", "Nothing is sent to it any more.", "Delete the webhook"))) return;
       await call("DELETE", path);
       announce("The webhook is deleted.");
-      goTo("#/webhooks");
+      goTo("#/webhooks", signal);
     },
   };
-  draw((await call("GET", path, { signal })).body);
+  let etag = null;
+  let shownForm = null;
+  const look = async () => {
+    const answer = await call("GET", path, { etag, signal });
+    show(trouble);
+    if (answer.status === 304) return;
+    etag = answer.headers.get("ETag");
+    draw(answer.body);
+  };
+  await look();
 
   const shown = { status: null, cursor: null };
   const deliveries = h("div", {});
@@ -75,25 +88,28 @@ export async function webhookPage({ root, params, signal }) {
   );
   show(
     root,
-    top,
+    trouble,
+    head,
+    form,
     section("Deliveries", h("div", { class: "filters" }, status.element), deliveries),
     section(
       "Send again",
       h(
         "div",
         { class: "card form" },
-        replayForm(path, () => list.show(shown)),
+        replayForm(path, signal, () => list.show(shown)),
       ),
     ),
   );
   list.show(shown);
+  poll(look, { everyMs: WEBHOOK_EVERY_MS, signal, isLater: true, failed: (problem) => show(trouble, problemBox(problem)) });
 }
 
 function webhookHead(webhook, { change, test, rotate, remove }) {
   const isCallbacks = webhook.webhook_id === CALLBACKS;
   const switched = webhook.is_disabled
-    ? button("Enable", () => change({ is_disabled: false }), { kind: "primary" })
-    : button("Disable", () => change({ is_disabled: true }));
+    ? button("Enable", () => change({ is_disabled: false }), { kind: "primary", "data-key": "switch" })
+    : button("Disable", () => change({ is_disabled: true }), { "data-key": "switch" });
   return [
     heading(webhookName(webhook), {
       lead: [webhookState(webhook), webhook.url && [" ", webhook.url]],
@@ -123,7 +139,8 @@ function editing(webhook, change) {
   return h("details", { class: "card form" }, h("summary", {}, "Change it"), webhookForm(webhook, "Save", change));
 }
 
-function replayForm(path, done) {
+function replayForm(path, signal, done) {
+  const says = h("p", { class: "faint", role: "status" });
   const fields = [
     field("since", "All since", { type: "datetime-local", step: 1, read: (input) => typedInstant(input.value) }),
     choice(
@@ -140,14 +157,15 @@ function replayForm(path, done) {
     let replayed = 0;
     let cursor;
     do {
-      const { body } = await call("POST", `${path}/replay`, { body: { ...wanted, cursor } });
+      const { body } = await callPatiently("POST", `${path}/replay`, { body: { ...wanted, cursor }, signal });
       replayed += body.replayed;
       cursor = body.next_cursor ?? undefined;
+      show(says, cursor && `${replayed} so far. Leaving this page stops it.`);
     } while (cursor);
     announce(replayed === 1 ? "One delivery is sent again." : `${replayed} deliveries are sent again.`);
     done();
   };
-  return form(fields, { action: "Send again", submit, kind: "" });
+  return [form(fields, { action: "Send again", submit, kind: "" }), says];
 }
 
 function deliveryTable(webhookId, deliveries) {
@@ -181,13 +199,15 @@ export async function deliveryPage({ root, params, signal }) {
     await look();
     follow();
   };
+  const trouble = h("div", {});
   const draw = (delivery) =>
     showAgain(
       root,
+      trouble,
       heading(delivery.event_type, {
         lead: [badge(delivery.status), " ", h("code", {}, delivery.delivery_id)],
         actions: [
-          button("Send again", sendAgain, { "data-key": "again" }),
+          button("Send again", sendAgain),
           h("a", { class: "button", href: `#/webhooks/${params.id}` }, "To the webhook"),
         ],
       }),
@@ -210,18 +230,27 @@ export async function deliveryPage({ root, params, signal }) {
       section("What is sent", valueView(parsed(delivery.body), { name: "Body", file: `${delivery.delivery_id}.json` })),
     );
   let etag = null;
+  let isPending = false;
   let following = new AbortController();
   const look = async () => {
     const answer = await call("GET", path, { etag, signal });
+    show(trouble);
     if (answer.status === 304) return;
     etag = answer.headers.get("ETag");
     draw(answer.body);
-    if (answer.body.status !== "PENDING") following.abort();
+    isPending = answer.body.status === "PENDING";
+    if (!isPending) following.abort();
   };
   const follow = () => {
     following.abort();
+    if (!isPending) return;
     following = new AbortController();
-    poll(look, { everyMs: DELIVERIES_EVERY_MS, signal: AbortSignal.any([signal, following.signal]) });
+    poll(look, {
+      everyMs: DELIVERIES_EVERY_MS,
+      signal: AbortSignal.any([signal, following.signal]),
+      isLater: true,
+      failed: (problem) => show(trouble, problemBox(problem)),
+    });
   };
   await look();
   follow();
