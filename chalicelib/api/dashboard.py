@@ -43,6 +43,7 @@ Nothing inline, nothing from elsewhere, and no text ever becomes markup: the bro
 """
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+_COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|const|let|class)", re.MULTILINE)
 
 
@@ -91,8 +92,9 @@ def joined(folder: Path, first: str) -> str:
     """
     Return a JavaScript module and all that it imports as one module.
 
-    Each is there once, behind those that it imports, without its ``import`` lines and the word ``export``. So they
-    share one scope: no two may have the same name at their top level, and imports are by name, from the same folder.
+    Each is there once, behind those that it imports, without its ``import`` lines, the word ``export``, and comments that
+    have lines of their own, which are a tenth of it. So they share one scope: no two may have the same name at their top
+    level, and imports are by name, from the same folder.
     """
     parts: dict[str, str] = {}
 
@@ -104,7 +106,7 @@ def joined(folder: Path, first: str) -> str:
         for imported in _IMPORT.findall(text):
             add(imported)
         del parts[name]
-        parts[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+        parts[name] = _EXPORT.sub("", _COMMENT.sub("", _IMPORT.sub("", text)))
 
     add(first)
     return "\n".join(parts.values())

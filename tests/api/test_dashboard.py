@@ -16,6 +16,7 @@ MODULES = sorted(FILES.glob("*.js"))
 TEXTS = {module.name: module.read_text() for module in MODULES}
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+\.js)";$', re.MULTILINE)
 IMPORT_LINE = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+COMMENT_LINES = re.compile(r"^ *(?:/\*\*(?:[^*]|\*(?!/))*\*/|//.*)\n", re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
 DECLARED = re.compile(r"^(export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
@@ -86,7 +87,7 @@ def test_the_script_has_every_module_once_behind_what_it_imports() -> None:
     assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
     places = {}
     for name, text in TEXTS.items():
-        body = EXPORT.sub("", IMPORT_LINE.sub("", text))
+        body = EXPORT.sub("", COMMENT_LINES.sub("", IMPORT_LINE.sub("", text)))
         assert script.count(body) == 1, f"{name} is in the script {script.count(body)} times"
         places[name] = script.index(body)
     for name, text in TEXTS.items():
@@ -137,3 +138,10 @@ def test_modules_that_import_each_other_are_joined_once(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text('import { b } from "./b.js";\n\nexport const a = () => b;\n')
     (tmp_path / "b.js").write_text('import {\n  a,\n} from "./a.js";\n\nexport const b = () => a;\n')
     assert joined(tmp_path, "a.js") == "\nconst b = () => a;\n\n\nconst a = () => b;\n"
+
+
+def test_comments_with_lines_of_their_own_are_left_out_and_no_code(tmp_path: Path) -> None:
+    code = 'const a = "/** no comment */"; // said beside\nconst b = 4 /* in it */ / 2;\n'
+    text = f"/** Of the module. */\n\n/**\n * Of a thing,\n * in lines.\n */\n// why\n{code}  // within\n  /** and so */\nb;\n"
+    (tmp_path / "a.js").write_text(text)
+    assert joined(tmp_path, "a.js") == f"\n{code}b;\n"

@@ -385,7 +385,7 @@ class TestScheduleForm:
         page.get_by_label("Make up for what is late by at most, in seconds").fill("0")
         press(page, "Save")
         sees_title(page, "Every night")
-        emptied = {"name": "", "tags": [], "metadata": {}, "timeout_s": None, "max_attempts": None}
+        emptied: dict[str, Any] = {"name": "", "tags": [], "metadata": {}, "timeout_s": None, "max_attempts": None}
         others = {"operation": "square_sum", "data": [1, 2], "rate_s": 600, "missed_within_s": 0}
         assert told.bodies("PATCH /schedules/s1") == [emptied | others | {"retention_days": None}]
 
@@ -440,9 +440,7 @@ class TestWhatIsLookedAt:
             ("#/webhooks/w1", "GET /webhooks/w1", WEBHOOK | {"failing_since": "2026-11-30T11:00:00Z"}, "FAILING"),
         ],
     )
-    def test_a_state_that_changes_is_shown(  # noqa: PLR0913, PLR0917 - what a case is made of
-        self, told: StandIn, place: str, path: str, after: Any, says: str
-    ) -> None:
+    def test_a_state_that_changes_is_shown(self, told: StandIn, place: str, path: str, after: Any, says: str) -> None:
         told.page.clock.install()
         page = told.open(place)
         expect(page.locator("main .badge").first).to_be_visible()
