@@ -1,8 +1,10 @@
 /** What the pages of an administrator have in common: their frame, and how jobs and users are shown in tables. */
 
 import { isAdmin } from "./account.js";
+import { query } from "./api.js";
 import { h, show, showAgain } from "./dom.js";
 import { field } from "./forms.js";
+import { number } from "./format.js";
 import { poll } from "./live.js";
 import { badge, empty, heading, link, loading, problemBox } from "./ui.js";
 
@@ -26,7 +28,7 @@ export function adminPage(page) {
 }
 
 function forAdministrators() {
-  return empty("This part is for administrators.", "An administrator can make you one.", link("#/jobs", "To your jobs"));
+  return empty("This part is for administrators", "An administrator can make you one.", link("#/jobs", "To your jobs"));
 }
 
 function adminLinks(here) {
@@ -122,7 +124,7 @@ export function anyJobHash(job) {
 
 /** Return the address of the page of a user. */
 export function userHash(username) {
-  return `#/admin/users?${new URLSearchParams({ username })}`;
+  return `#/admin/users${query({ username })}`;
 }
 
 /** Return a link to anybody's job, which says the end of its id: those of one minute begin alike. */
@@ -156,5 +158,5 @@ export function nameField(label, value = "") {
 
 /** Return "1 job", "142 jobs". */
 export function jobsText(count) {
-  return count === 1 ? "1 job" : `${count.toLocaleString()} jobs`;
+  return count === 1 ? "1 job" : `${number(count)} jobs`;
 }

@@ -130,7 +130,7 @@ async function previewBulk(panel, order, signal) {
   const { matched } = await bulkSteps({ ...order.body, preview: true }, { signal }, (sums) =>
     show(says, `Counting … ${jobsText(sums.matched)} so far`),
   );
-  if (!matched) return show(below, empty("No job matches.", "Nothing would change."));
+  if (!matched) return show(below, empty("No job matches", "Nothing would change."));
   const { verb } = BULK_KINDS[order.what];
   return show(
     below,

@@ -48,7 +48,7 @@ function anyJobContent(job) {
         ["Operation", job.operation],
         ["User", ownerLink(job)],
         ["Attempt", job.attempt],
-        ["Attempts before it fails", job.max_attempts],
+        ["Attempts at most", job.max_attempts],
         ["Accepted", when(job.created_at)],
         ["Due", when(job.run_at)],
         ["Began", when(job.started_at)],

@@ -198,8 +198,8 @@ function anyJobsList(filter, signal) {
 }
 
 function noJobFound(filter) {
-  if (filter.dead) return empty("No dead letters.", "Every job that failed has told why.");
-  return empty("No job matches.", "Fewer words in the filter find more.");
+  if (filter.dead) return empty("No dead letters", "Every job that failed has told why.");
+  return empty("No job matches", "Fewer words in the filter find more.");
 }
 
 function anyJobsTable(jobs, changed) {

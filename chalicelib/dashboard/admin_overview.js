@@ -17,7 +17,7 @@ const WINDOWS = [
   ["day", "Day"],
   ["week", "Week"],
 ];
-const NOTHING_ENDED = "No job has ended in this time.";
+const NOTHING_ENDED = "No job has ended in this time";
 const LATEST_FAILURES = 5;
 
 const RATE = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
@@ -196,7 +196,7 @@ function endsByOperation(operations) {
 }
 
 function failuresByError(errors) {
-  if (!errors.length) return empty("No job has failed in this time.");
+  if (!errors.length) return empty("No job has failed in this time");
   return table("Failed jobs by operation and error", [
     { title: "Operation", cell: ({ operation }) => operation },
     {
@@ -245,7 +245,7 @@ function hasNewFailures(known, { window, intervals }) {
 
 async function latestFailures(signal) {
   const { jobs } = (await call("GET", `/admin/jobs${query({ status: "FAILED", limit: LATEST_FAILURES })}`, { signal })).body;
-  if (!jobs.length) return empty("No job has failed.");
+  if (!jobs.length) return empty("No job has failed");
   return [
     table("Jobs that failed last", [
       { title: "Job", class: "tight", cell: anyJobLink },

@@ -4,7 +4,7 @@ import { nameField, shownBy, userHash } from "./admin.js";
 import { call } from "./api.js";
 import { h, show } from "./dom.js";
 import { field, form } from "./forms.js";
-import { when } from "./format.js";
+import { number, when } from "./format.js";
 import { announce, button, confirmed, empty, heading, link, section, table } from "./ui.js";
 
 const REASON_MAX = 200;
@@ -46,7 +46,7 @@ export function resumeButton(kind, name, changed) {
     const text = "Waiting jobs that are due begin again: some thousands at once, more at some hundred a minute.";
     if (!(await confirmed(`Resume ${name}?`, text, "Resume", { kind: "primary" }))) return;
     const { sent } = (await call("POST", `${pausedPath(kind, name)}/resume`)).body;
-    announce(`${name} is resumed; ${sent.toLocaleString()} of the waiting jobs were sent at once.`);
+    announce(`${name} is resumed; ${number(sent)} of the waiting jobs were sent at once.`);
     await changed();
   };
   return button("Resume …", act, { "aria-label": `Resume ${name}`, "data-key": pausedPath(kind, name) });
@@ -78,7 +78,7 @@ async function pausesContent(changed, signal) {
   const users = pauses.filter(({ operation }) => !operation);
   return [
     section("Operations", pausableTable(operations, pauses, changed)),
-    section("Users", users.length ? pausedUsersTable(users, changed) : empty("No user's jobs are paused.")),
+    section("Users", users.length ? pausedUsersTable(users, changed) : empty("No user's jobs are paused")),
   ];
 }
 

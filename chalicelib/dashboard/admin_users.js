@@ -3,7 +3,7 @@
 import { me } from "./account.js";
 import { nameField, shownBy, userHash } from "./admin.js";
 import { allPauses, pauseButton, pauseText, resumeButton } from "./admin_pauses.js";
-import { call } from "./api.js";
+import { call, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { form } from "./forms.js";
 import { when } from "./format.js";
@@ -25,7 +25,7 @@ export function usersPage({ root, query: asked, signal }) {
   search.classList.add("filters");
   show(root, heading("Users", { lead: "Looking at an account is on record, at yours and at theirs." }), search, found);
   if (username) load();
-  else show(found, empty("Nobody is looked at.", "Type in the whole name of a user."));
+  else show(found, empty("Nobody is looked at", "Type in the whole name of a user."));
 }
 
 async function userContent(username, changed, signal) {
@@ -35,7 +35,7 @@ async function userContent(username, changed, signal) {
     user = (await call("GET", path, { signal })).body;
   } catch (problem) {
     if (problem.status !== 404) throw problem;
-    return empty(`There is no user ${username}.`, problem.message);
+    return empty(`There is no user ${username}`, problem.message);
   }
   const [paused, trouble] = await pauseOf(user, signal);
   return h(
@@ -53,7 +53,7 @@ async function userContent(username, changed, signal) {
     h(
       "div",
       { class: "actions" },
-      h("a", { class: "button", href: `#/admin/jobs?${new URLSearchParams({ username: user.username })}` }, "Jobs"),
+      h("a", { class: "button", href: `#/admin/jobs${query({ username: user.username })}` }, "Jobs"),
       !trouble && (paused ? resumeButton : pauseButton)("users", user.username, changed),
       user.user_id === me?.user_id ? null : accountButtons(user, path, changed),
     ),

@@ -89,7 +89,7 @@ def test_each_kind_of_bulk_is_understood(
     job_id = at.waiting("ada")
     page = told.open(place)
     if button is None:
-        expect(page.get_by_text("No job matches.")).to_be_visible()
+        expect(page.get_by_text("No job matches")).to_be_visible()
     else:
         page.get_by_role("button", name=button).click()
         page.get_by_role("dialog").get_by_role("button", name=button).click()
@@ -102,7 +102,7 @@ def test_cancelled_jobs_are_retried_of_a_user_who_is_named(told: StandIn) -> Non
     expect(page.get_by_role("alert").filter(has_text="name the user by username")).to_be_visible()
     page.get_by_label("User").fill("bob")
     page.get_by_role("button", name="Count what matches").click()
-    expect(page.get_by_text("No job matches.")).to_be_visible()
+    expect(page.get_by_text("No job matches")).to_be_visible()
 
 
 def test_a_user_is_disabled(told: StandIn, at: Administered) -> None:
