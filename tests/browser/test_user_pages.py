@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.api.client import Api
-from tests.browser.stand_in import ADMIN, HOST, SESSION, Answer, Asked, StandIn, stand_in
+from tests.browser.stand_in import ADMIN, HOST, SESSION, StandIn, stand_in
 
 JOB_ID = "019aa9f2-2d4c-7cc3-8f0e-3d4e5f000001"
 JOB: dict[str, Any] = {
@@ -191,19 +191,13 @@ class TestAddresses:
 
 
 class TestFocus:
-    def test_the_heading_has_it_once_it_is_there_though_parts_are_on_their_way(self, told: StandIn) -> None:
-        def late(_asked: Asked) -> Answer:
-            return 503, {"retry_after_s": 1}
-
-        told.page.clock.install()
-        told.answers["GET /me/audit"] = late
-        page = told.open("#/account")
-        expect(page.get_by_role("heading", name="Account", exact=True)).to_be_focused()
-
-    def test_whoever_types_before_all_is_there_goes_on_typing(self, told: StandIn) -> None:
+    def test_the_heading_has_it_at_once_and_whoever_types_before_all_is_there_goes_on_typing(
+        self, told: StandIn
+    ) -> None:
         page = told.page
         held = held_back(page, "/me/audit*")
         told.open("#/account")
+        expect(page.get_by_role("heading", name="Account", exact=True)).to_be_focused()
         typed = page.get_by_label("Current password")
         typed.focus()
         page.wait_for_timeout(50)
@@ -328,6 +322,13 @@ class TestJobForm:
         expect(page.get_by_label("low")).to_have_value("")
         page.get_by_label("Operation").select_option("square_sum")
         expect(data).to_have_value("")
+
+    def test_nothing_is_submitted_for_another_operation_than_is_shown(self, told: StandIn) -> None:
+        page = told.open(f"#/jobs/new?like={JOB_ID}")
+        page.get_by_label("Operation").evaluate("select => { select.value = 'primes'; }")  # which tells nobody
+        press(page, "Submit the job")
+        expect(page.get_by_label("low")).to_have_value("")
+        assert told.bodies("POST /jobs") == []
 
     def test_text_that_cannot_be_read_stays_where_it_is(self, told: StandIn) -> None:
         page = told.open("#/jobs/new")
