@@ -92,9 +92,9 @@ def joined(folder: Path, first: str) -> str:
     """
     Return a JavaScript module and all that it imports as one module.
 
-    Each is there once, behind those that it imports, without its ``import`` lines, the word ``export``, and comments that
-    have lines of their own, which are a tenth of it. So they share one scope: no two may have the same name at their top
-    level, and imports are by name, from the same folder.
+    Each is there once, behind those that it imports, without its ``import`` lines, the word ``export``, and comments
+    that have lines of their own, which are a tenth of it. So they share one scope: no two may have the same name at
+    their top level, and imports are by name, from the same folder.
     """
     parts: dict[str, str] = {}
 

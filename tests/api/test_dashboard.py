@@ -142,6 +142,6 @@ def test_modules_that_import_each_other_are_joined_once(tmp_path: Path) -> None:
 
 def test_comments_with_lines_of_their_own_are_left_out_and_no_code(tmp_path: Path) -> None:
     code = 'const a = "/** no comment */"; // said beside\nconst b = 4 /* in it */ / 2;\n'
-    text = f"/** Of the module. */\n\n/**\n * Of a thing,\n * in lines.\n */\n// why\n{code}  // within\n  /** and so */\nb;\n"
-    (tmp_path / "a.js").write_text(text)
+    head = "/** Of the module. */\n\n/**\n * Of a thing,\n * in lines.\n */\n// why\n"
+    (tmp_path / "a.js").write_text(f"{head}{code}  // within\n  /** and so */\nb;\n")
     assert joined(tmp_path, "a.js") == f"\n{code}b;\n"
