@@ -142,7 +142,13 @@ async function deleteAccount() {
 
 function passwordForm(changed) {
   const password = (name, label, purpose, hint) =>
-    field(name, label, { type: "password", autocomplete: purpose, hint, needed: "Give the password.", read: (input) => input.value });
+    field(name, label, {
+      type: "password",
+      autocomplete: purpose,
+      hint,
+      needed: "Give the password.",
+      read: (input) => input.value,
+    });
   const fields = [
     password("current_password", "Current password", "current-password", null),
     password("new_password", "New password", "new-password", "Your other sessions end with it; API keys stay."),

@@ -21,7 +21,7 @@ let token = null;
 let tokenEndsAt = 0;
 let renewing = null;
 
-/** Whose session it is, by the access token. Only `leaveSession` forgets it: no renewal makes the page another user's. */
+/** Whose session it is, by the access token. Only `leaveSession` forgets it: by no renewal is it another user's. */
 let tokenOwner = null;
 let isAnothers = false;
 

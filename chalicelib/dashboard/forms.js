@@ -10,7 +10,8 @@ import { busy, newId, problemBox } from "./ui.js";
  * was typed in; undefined leaves it out. `needed` is what an empty one is told, if it must not be. `input` may be an
  * element of the caller's own.
  */
-export function field(name, label, { pointer = `#/${name}`, hint = null, input = null, read = null, needed = null, ...parts } = {}) {
+export function field(name, label, options = {}) {
+  const { pointer = `#/${name}`, hint = null, input = null, read = null, needed = null, ...parts } = options;
   const id = newId();
   const control = input ?? h(parts.type === "textarea" ? "textarea" : "input", { type: "text", ...parts });
   const says = h("p", { class: "refusal", id: `${id}-refusal`, role: "alert" });
@@ -94,7 +95,7 @@ export function form(fields, { action, submit, kind = "primary", more = [], arra
   );
 }
 
-/** Return the values of fields, by name; null if one is refused, to which it then leads. Empty ones pass if `isPartly`. */
+/** Return the values of fields by name; null if one is refused, to which it leads. Empty ones pass if `isPartly`. */
 export function valuesOf(fields, { isPartly = false } = {}) {
   let first = null;
   const values = {};

@@ -7,7 +7,9 @@ const BACKOFF_MAX_MS = 60_000;
 /**
  * Call `look` now and then every `everyMs` while the page is visible, until `signal` says stop.
  *
- * With `isLater`, the first comes after that time. One look at a time. Whoever comes back to the page sees a new look at once. After a look that raised, `failed` is told,
+ * With `isLater`, the first comes after that time.
+ *
+ * One look at a time. Whoever comes back to the page sees a new look at once. After a look that raised, `failed` is told,
  * and the next comes later each time, or when the API says so.
  */
 export function poll(look, { everyMs, signal, failed = () => {}, isLater = false }) {

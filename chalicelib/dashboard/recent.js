@@ -1,4 +1,4 @@
-/** The password is asked for over the page: for what the API does just after a sign-in only, and to go on with a session. */
+/** The password is asked for over the page: for what needs a sign-in just before it, and when the session has ended. */
 
 import { me } from "./account.js";
 import { signIn } from "./api.js";
@@ -13,7 +13,8 @@ export async function withRecentSignIn(act) {
   } catch (problem) {
     if (problem.code !== "SIGN_IN_TOO_OLD") throw problem;
   }
-  if (!(await passwordGiven("You signed in a while ago. For this, give your password once more."))) throw new DOMException("The password was not given.", "AbortError");
+  const isGiven = await passwordGiven("You signed in a while ago. For this, give your password once more.");
+  if (!isGiven) throw new DOMException("The password was not given.", "AbortError");
   return act();
 }
 

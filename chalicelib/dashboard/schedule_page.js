@@ -25,11 +25,7 @@ export async function schedulePage({ root, params, signal }) {
       heading(scheduleName(schedule), {
         lead: [scheduleState(schedule), " ", rhythm(schedule)],
         actions: [
-          button(schedule.is_paused ? "Resume" : "Pause", async () => {
-            const { body } = await call("PATCH", path, { body: { is_paused: !schedule.is_paused } });
-            announce(body.is_paused ? "The schedule rests." : "The schedule goes on.");
-            draw(body);
-          }, { "data-key": "switch" }),
+          button(schedule.is_paused ? "Resume" : "Pause", () => change(!schedule.is_paused), { "data-key": "switch" }),
           h("a", { class: "button", href: `#/schedules/${params.id}/change` }, "Change"),
           button("Delete", async () => {
             if (
@@ -54,6 +50,11 @@ export async function schedulePage({ root, params, signal }) {
         valueView(schedule.data, { name: "Data", file: `${schedule.schedule_id}-data.json` }),
       ),
     );
+  const change = async (isPaused) => {
+    const { body } = await call("PATCH", path, { body: { is_paused: isPaused } });
+    announce(body.is_paused ? "The schedule rests." : "The schedule goes on.");
+    draw(body);
+  };
   let etag = null;
   const look = async () => {
     const answer = await call("GET", path, { etag, signal });
@@ -100,7 +101,12 @@ export async function changeSchedulePage({ root, params, signal }) {
     // What was there and was emptied is the operation's again.
     const emptied = ["max_attempts", "timeout_s", "retention_days"].filter((name) => wanted[name] === undefined);
     await call("PATCH", path, {
-      body: { ...wanted, tags: wanted.tags ?? [], metadata: wanted.metadata ?? {}, ...Object.fromEntries(emptied.map((name) => [name, null])) },
+      body: {
+        ...wanted,
+        tags: wanted.tags ?? [],
+        metadata: wanted.metadata ?? {},
+        ...Object.fromEntries(emptied.map((name) => [name, null])),
+      },
     });
     announce("The schedule is changed.");
     goTo(`#/schedules/${params.id}`, signal);
@@ -145,7 +151,13 @@ function scheduleForm(all, given, action, submit) {
     hint: "By whose clocks it goes.",
     needed: "Name a time zone, such as UTC.",
   });
-  const rate = countField("rate_s", "Seconds from one due time to the next", given.rate_s, "60 at least.", "Give the seconds.");
+  const rate = countField(
+    "rate_s",
+    "Seconds from one due time to the next",
+    given.rate_s,
+    "60 at least.",
+    "Give the seconds.",
+  );
   const late = countField(
     "missed_within_s",
     "Make up for what is late by at most, in seconds",

@@ -43,8 +43,20 @@ export function signInPages(entered) {
 function credentials(purpose) {
   const hint = purpose === "new-password" ? "A phrase of some words is easy to keep in mind and hard to guess." : null;
   return [
-    field("username", "Username", { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": true, needed: "Give a username." }),
-    field("password", "Password", { type: "password", autocomplete: purpose, hint, needed: "Give a password.", read: (input) => input.value }),
+    field("username", "Username", {
+      autocomplete: "username",
+      autocapitalize: "none",
+      spellcheck: "false",
+      "data-focus": true,
+      needed: "Give a username.",
+    }),
+    field("password", "Password", {
+      type: "password",
+      autocomplete: purpose,
+      hint,
+      needed: "Give a password.",
+      read: (input) => input.value,
+    }),
   ];
 }
 

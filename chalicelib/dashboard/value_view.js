@@ -35,7 +35,8 @@ export function valueView(value, { name, file }) {
         `Download (${bytes(new Blob([text]).size)})`,
       ),
   );
-  const warning = mayBeRounded(text) && h("p", { class: "hint-box" }, "This browser rounds long numbers. A newer one shows them as they are.");
+  const told = "This browser rounds long numbers. A newer one shows them as they are.";
+  const warning = mayBeRounded(text) && h("p", { class: "hint-box" }, told);
   return h("div", { class: isCut ? "value is-cut" : "value" }, warning, pre, below);
 }
 

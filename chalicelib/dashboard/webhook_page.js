@@ -102,7 +102,8 @@ export async function webhookPage({ root, params, signal }) {
     ),
   );
   list.show(shown);
-  poll(look, { everyMs: WEBHOOK_EVERY_MS, signal, isLater: true, failed: (problem) => show(trouble, problemBox(problem)) });
+  const failed = (problem) => show(trouble, problemBox(problem));
+  poll(look, { everyMs: WEBHOOK_EVERY_MS, signal, isLater: true, failed });
 }
 
 function webhookHead(webhook, { change, test, rotate, remove }) {

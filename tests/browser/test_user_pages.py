@@ -451,18 +451,29 @@ class TestWhatIsLookedAt:
 
     def test_changed_rows_are_told_of_now_and_then(self, told: StandIn) -> None:
         told.page.clock.install()
-        attempts = itertools.count()
-        told.answers["GET /jobs"] = lambda _: (200, {"jobs": [JOB | {"attempt": next(attempts)}], "next_cursor": None})
+        looks = itertools.count()
+        told.answers["GET /jobs"] = lambda _: (
+            200,
+            {"jobs": [JOB | {"operation": f"look {next(looks)}"}], "next_cursor": None},
+        )
         page = told.open("#/jobs")
-        expect(page.get_by_role("link", name=JOB_ID)).to_be_visible()
-        news = page.locator("main p[role=status]")
-        page.clock.run_for(3100)
-        expect(news).to_have_text("One row has changed.")
-        page.clock.run_for(3100)
-        page.clock.run_for(3100)
-        expect(news).to_have_text("One row has changed.")
-        page.clock.run_for(10_000)
-        expect(news).to_have_text(re.compile("^[2-5] rows have changed.$"))
+        says = page.locator("main p[role=status]")
+
+        def look(number: int) -> None:
+            if number:
+                page.clock.run_for(3100)
+            expect(page.get_by_role("cell", name=f"look {number}")).to_be_visible()
+
+        look(0)
+        look(1)
+        page.clock.run_for(1)
+        expect(says).to_have_text("One row has changed.")
+        for number in (2, 3):
+            look(number)
+            expect(says).to_have_text("One row has changed.")
+        for number in (4, 5, 6):
+            look(number)
+        expect(says).to_have_text(re.compile("^[2-5] rows have changed.$"))
 
     def test_sending_again_is_patient_and_ends_with_the_page(self, told: StandIn) -> None:
         told.page.clock.install()
