@@ -55,7 +55,7 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
       const value = await load();
       if (isFirst) show(content);
       isFirst = false;
-      showKept(notice);
+      showAgain(notice);
       draw(content, value);
     },
     {
@@ -77,21 +77,6 @@ export function loadedAgain(load, draw, { everyMs, signal }) {
 }
 
 /**
- * Replace all that is in `root`. A focus in it stays: on what has the same `data-key` or address, else on the heading
- * above, never lost.
- */
-export function showKept(root, ...children) {
-  const hadFocus = root.contains(document.activeElement);
-  const title = document.activeElement.closest("section")?.querySelector("h2")?.textContent;
-  showAgain(root, children);
-  if (!hadFocus || root.contains(document.activeElement)) return;
-  const headings = [...document.querySelectorAll("h2")];
-  const above = headings.find((each) => each.textContent === title) ?? document.querySelector("h1");
-  above.tabIndex = -1;
-  above.focus({ preventScroll: true });
-}
-
-/**
  * Return a function that shows in `root` what `load(signal)` gives, each time that it is called; it ends the load before.
  *
  * What is there stays until the new is there, with its focus. A problem takes the place of all of it, since it may not
@@ -104,9 +89,9 @@ export function shownBy(root, load, signal) {
     loads = new AbortController();
     if (!root.hasChildNodes()) show(root, loading());
     try {
-      showKept(root, await load(AbortSignal.any([signal, loads.signal])));
+      showAgain(root, await load(AbortSignal.any([signal, loads.signal])));
     } catch (problem) {
-      if (problem.name !== "AbortError") showKept(root, problemBox(problem, again));
+      if (problem.name !== "AbortError") showAgain(root, problemBox(problem, again));
     }
   };
   return again;

@@ -1,9 +1,9 @@
 /** One job of anybody: how it went, why it is where it is, and its retrying or cancelling. */
 
-import { anyJobBadges, ownerLink, showKept, shownBy } from "./admin.js";
+import { anyJobBadges, ownerLink, shownBy } from "./admin.js";
 import { changeButton } from "./admin_job_list.js";
 import { call } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { when } from "./format.js";
 import { attemptTable, timeline } from "./timeline.js";
 import { button, copyButton, facts, heading, section } from "./ui.js";
@@ -16,10 +16,10 @@ export function adminJobPage({ root, params, signal }) {
   const look = async (within) => {
     try {
       const job = (await call("GET", path, { signal: within })).body;
-      showKept(change, changeButton(job, load, { kind: changeKind(job) }));
+      showAgain(change, changeButton(job, load, { kind: changeKind(job) }));
       return anyJobContent(job);
     } catch (problem) {
-      if (problem.name !== "AbortError") showKept(change); // What could be done may be done by now.
+      if (problem.name !== "AbortError") showAgain(change); // What could be done may be done by now.
       throw problem;
     }
   };

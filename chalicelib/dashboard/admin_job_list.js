@@ -1,8 +1,8 @@
 /** Everybody's jobs, by a filter; and the same list of dead letters. */
 
-import { anyJobBadges, anyJobHash, anyJobLink, failureText, focusLink, jobsText, ownerLink, showKept } from "./admin.js";
+import { anyJobBadges, anyJobHash, anyJobLink, failureText, focusLink, jobsText, ownerLink } from "./admin.js";
 import { call, Problem, query } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, show, showAgain } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { when } from "./format.js";
 import { goTo } from "./router.js";
@@ -168,7 +168,7 @@ function anyJobsList(filter, signal) {
       draw(cursor);
     };
     const draw = (cursor) => {
-      showKept(content, rows, below);
+      showAgain(content, rows, below);
       drawRows();
       const more = cursor !== null;
       show(count, jobs.length ? `${jobsText(jobs.length)}${more ? ", and there are more" : ""}` : more ? "None found yet." : null);
@@ -178,7 +178,7 @@ function anyJobsList(filter, signal) {
       await look(cursor);
       (below.querySelector("button") ?? rows).focus({ preventScroll: true });
     };
-    const drawRows = () => showKept(rows, jobs.length ? anyJobsTable(jobs, changed) : noJobFound(filter));
+    const drawRows = () => showAgain(rows, jobs.length ? anyJobsTable(jobs, changed) : noJobFound(filter));
     const changed = async (job) => {
       drawRows();
       focusLink(rows, anyJobHash(job));
@@ -187,11 +187,11 @@ function anyJobsList(filter, signal) {
       drawRows();
     };
     show(count);
-    showKept(content, loading());
+    showAgain(content, loading());
     try {
       await look(undefined);
     } catch (problem) {
-      if (problem.name !== "AbortError") showKept(content, problemBox(problem, load));
+      if (problem.name !== "AbortError") showAgain(content, problemBox(problem, load));
     }
   };
   return { element, load };

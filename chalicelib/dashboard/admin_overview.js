@@ -1,6 +1,6 @@
 /** The overview: what waits now, and how jobs have ended in the last hour, day or week. */
 
-import { anyJobLink, failureText, loadedAgain, ownerLink, showKept } from "./admin.js";
+import { anyJobLink, failureText, loadedAgain, ownerLink } from "./admin.js";
 import { call, query } from "./api.js";
 import { timeChart } from "./charts.js";
 import { h, show, showAgain } from "./dom.js";
@@ -221,13 +221,13 @@ function latestFailuresIn(root, signal) {
   const list = async (statistics) => {
     known = statistics;
     try {
-      showKept(listed, await latestFailures(signal));
-      showKept(trouble);
+      showAgain(listed, await latestFailures(signal));
+      showAgain(trouble);
     } catch (problem) {
       if (problem.name === "AbortError") return;
       known = null;
       listed.querySelector(".loading")?.remove();
-      showKept(trouble, problemBox(problem, () => list(statistics)));
+      showAgain(trouble, problemBox(problem, () => list(statistics)));
     }
   };
   return (statistics) => {

@@ -29,25 +29,32 @@ export function show(element, ...children) {
 /**
  * Replace all that is in `root`, and leave the focus where it is: on what has the same `data-key` or address as before.
  *
- * If that is gone, the nearest heading has it, so that whoever uses the keyboard goes on from there.
+ * If that is gone, its section's heading or the nearest one has it, so that whoever uses the keyboard goes on from there.
  */
 export function showAgain(root, ...children) {
   const focused = root.contains(document.activeElement) ? document.activeElement : null;
+  const title = focused?.closest("section")?.querySelector("h2")?.textContent;
   show(root, children);
   if (focused === null || root.contains(document.activeElement)) return;
   const key = CSS.escape(focused.dataset.key ?? focused.getAttribute("href") ?? "");
   const same = key && root.querySelector(`[data-key="${key}"], a[href="${key}"]`);
   if (same) same.focus({ preventScroll: true });
   // What is folded away takes no focus.
-  if (!root.contains(document.activeElement)) nearestHeading(root)?.focus({ preventScroll: true });
+  if (!root.contains(document.activeElement)) headingFor(root, title)?.focus({ preventScroll: true });
+}
+
+/** Return the heading with this title, as it is now; else the nearest one, within `root` or above it. */
+function headingFor(root, title) {
+  const again = [...document.querySelectorAll("h2")].find((each) => each.textContent === title);
+  const found = again ?? nearestHeading(root);
+  found?.setAttribute("tabindex", "-1");
+  return found;
 }
 
 function nearestHeading(element) {
   for (let at = element; at !== null; at = at.parentElement) {
     const found = at.querySelector("h1, h2, h3");
-    if (found === null) continue;
-    found.setAttribute("tabindex", "-1");
-    return found;
+    if (found !== null) return found;
   }
   return null;
 }
