@@ -172,21 +172,29 @@ def _administration(run: Run, admin: str) -> None:
 
 
 def _administration_of_jobs(run: Run, admin: str) -> None:
-    late = {
-        "operation": "echoes",
-        "data": run.text("helped"),
-        "delay_s": 600,
-        "metadata": {"note": run.text("helped too")},
-    }
-    job_id = run.call("POST", "/jobs", body=late, token=admin)["job_id"]
     owner = run.call("GET", "/me", token=admin)["user_id"]
-    run.call("GET", "/admin/jobs?username=root", token=admin)
-    run.call("GET", f"/admin/jobs/{owner}/{job_id}", token=admin)
-    for action in ("cancel", "retry", "cancel"):
-        run.call("POST", f"/admin/jobs/{owner}/{job_id}/{action}", token=admin)
-    for action, filters in (("retry", {"status": "CANCELLED"}), ("cancel", {})):
+
+    def late() -> str:
+        body = {"operation": "echoes", "data": run.text("helped"), "delay_s": 600}
+        body["metadata"] = {"note": run.text("helped too")}
+        return f"/admin/jobs/{owner}/{run.call('POST', '/jobs', body=body, token=admin)['job_id']}"
+
+    def many(action: str, **filters: str) -> None:
         body = {"action": action, "filter": {"username": "root", **filters}, "preview": False}
-        run.call("POST", "/admin/bulk", body=body, token=admin)
+        assert run.call("POST", "/admin/bulk", body=body, token=admin)["changed"] == 1
+
+    job = late()
+    run.call("GET", "/admin/jobs?username=root", token=admin)
+    run.call("GET", job, token=admin)
+    run.call("POST", f"{job}/cancel", token=admin)
+    run.call("POST", f"{job}/retry", token=admin)
+    run.call("POST", f"{late()}/cancel", token=admin)
+    many("retry", status="CANCELLED")
+    wait_until(
+        lambda: not run.call("GET", "/jobs?status=PENDING", token=admin)["jobs"], "what was retried has been run"
+    )
+    late()
+    many("cancel")
     for thing in ("operations/echoes", "users/bob"):
         run.call("POST", f"/admin/{thing}/pause", body={"reason": run.text("why")}, token=admin)
         run.call("POST", f"/admin/{thing}/resume", token=admin)
