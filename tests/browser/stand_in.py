@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from weakref import WeakKeyDictionary
 
 from playwright.sync_api import Browser, Page, Route, ViewportSize
 
@@ -66,6 +67,12 @@ class StandIn:
         return [each.body for each in self.asked if f"{each.method} {each.path}" == of]
 
 
+IS_UNCHANGED = "Date.toString().includes('[native code]') && JSON.rawJSON !== undefined"
+"""Whether a test has left the window's clock and its functions alone."""
+
+_kept: WeakKeyDictionary[Browser, StandIn] = WeakKeyDictionary()
+
+
 @contextmanager
 def stand_in(browser: Browser, files: Api, *, me: Mapping[str, Any] = ADMIN, **options: Any) -> Iterator[StandIn]:
     """A window of its own, with somebody signed in; of the real API are only the page and its files."""
@@ -91,11 +98,28 @@ def over_api(browser: Browser, api: Api, token: str, **options: Any) -> Iterator
 
 @contextmanager
 def _window(browser: Browser, options: Mapping[str, Any]) -> Iterator[StandIn]:
-    context = browser.new_context(**({"viewport": WINDOW} | dict(options)))
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    yield StandIn(page=page, complaints=complaints_of(page, HOST))
-    context.close()
+    """
+    A window as ``options`` say.
+
+    A usual one is used again by the next test, unless this one has changed it: a new one costs as much as most tests.
+    """
+    window = _kept.pop(browser, None) if not options else None
+    if window is None:
+        page = browser.new_context(**({"viewport": WINDOW} | dict(options))).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        window = StandIn(page=page, complaints=complaints_of(page, HOST))
+    yield window
+    context = window.page.context
+    if options or len(context.pages) > 1 or not window.page.evaluate(IS_UNCHANGED):
+        context.close()
+        return
+    window.page.goto("about:blank")
+    for routed in (window.page, context):
+        routed.unroute_all(behavior="ignoreErrors")
+    context.clear_permissions()
+    context.clear_cookies()
+    window.complaints.clear()
+    _kept[browser] = StandIn(page=window.page, complaints=window.complaints)
 
 
 def _answer(route: Route, told: StandIn, api: Api, *, lets_through: bool = False) -> None:

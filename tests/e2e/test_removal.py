@@ -73,7 +73,7 @@ def test_a_removed_stage_leaves_nothing_behind(aws: str, folders: dict[str, Path
     )
     done = program("destroy", aws, answer="y\n", STAGE="gone")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^    9 AWS::DynamoDB::Table$", done.stdout, re.MULTILINE)
+    assert re.search(r"^   11 AWS::DynamoDB::Table$", done.stdout, re.MULTILINE)
     assert re.search(r"^the table job-backend-gone-AuditTable-\w+, about [1-9]\d* items$", done.stdout, re.MULTILINE)
     assert done.stdout.endswith("Nothing is left of job-backend-gone.\n")
     after = everything(aws)
