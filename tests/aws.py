@@ -179,3 +179,14 @@ class ReadUnits:
         consumed = parsed.get("ConsumedCapacity", [])  # which MiniStack leaves out of BatchGetItem's answer
         for each in consumed if isinstance(consumed, list) else [consumed]:
             self._units += each["CapacityUnits"]
+
+
+class Altered:
+    """A client that answers some calls otherwise."""
+
+    def __init__(self, inner: Any, **calls: Any) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        return self._calls.get(name) or getattr(self._inner, name)

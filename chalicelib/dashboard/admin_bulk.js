@@ -1,7 +1,7 @@
 /** Retrying or cancelling all jobs that match a filter: counted first, then done step by step, with the outcome. */
 
 import { jobsText } from "./admin.js";
-import { call, query } from "./api.js";
+import { call, callPatiently, NEVER, query } from "./api.js";
 import { h, show } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { exactly, number } from "./format.js";
@@ -21,9 +21,7 @@ const BULK_KINDS = {
 };
 const WITH_ERRORS = new Set(["retry", "retry-dead"]);
 
-const BULK_TRIES = 5;
 const NOTHING_DONE = { matched: 0, changed: 0, cursor: undefined };
-const NEVER = new AbortController().signal;
 
 /** The page `#/admin/bulk`; its query fills the form in, and what is there is counted at once. */
 export function bulkPage({ root, query: asked, signal }) {
@@ -251,8 +249,7 @@ function bulkOutcome(below, order, { matched, changed }, isStopped) {
 async function bulkSteps(body, { signal, stop = NEVER, from = NOTHING_DONE }, told) {
   let sums = from;
   do {
-    const send = () => call("POST", "/admin/bulk", { body: { ...body, cursor: sums.cursor }, signal });
-    const answer = await patiently(send, signal, stop);
+    const answer = await callPatiently("POST", "/admin/bulk", { body: { ...body, cursor: sums.cursor }, signal, stop });
     if (answer === null) return sums;
     sums = {
       matched: sums.matched + answer.body.matched,
@@ -262,26 +259,4 @@ async function bulkSteps(body, { signal, stop = NEVER, from = NOTHING_DONE }, to
     told(sums);
   } while (sums.cursor !== null && !stop.aborted);
   return sums;
-}
-
-/** Return what `send` gives, however often it has to be sent; null if `stop` ended the wait. */
-async function patiently(send, signal, stop) {
-  for (let tried = 1; ; tried += 1) {
-    try {
-      return await send();
-    } catch (problem) {
-      if (!problem.retryAfterS || tried === BULK_TRIES) throw problem;
-      await waited(problem.retryAfterS * 1000, AbortSignal.any([signal, stop]));
-      signal.throwIfAborted();
-      if (stop.aborted) return null;
-    }
-  }
-}
-
-function waited(ms, signal) {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

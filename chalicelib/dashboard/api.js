@@ -17,6 +17,9 @@ const MARGIN_MS = 30_000;
 const TRIES_LATER_S = 5;
 const PATIENT_TRIES = 5;
 
+/** A signal that never comes. */
+export const NEVER = new AbortController().signal;
+
 let token = null;
 let tokenEndsAt = 0;
 let renewing = null;
@@ -103,17 +106,30 @@ export async function call(method, path, { body, headers = {}, etag, signal } = 
   }
 }
 
-/** Call the API, as `call` does; what comes too early is called again when the API says, a few times. */
-export async function callPatiently(method, path, options) {
+/**
+ * Call the API, as `call` does; what comes too early is called again when the API says, a few times.
+ *
+ * Return null if `stop`, another signal, has ended the wait for that.
+ */
+export async function callPatiently(method, path, { signal, stop = NEVER, ...options }) {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await call(method, path, options);
+      return await call(method, path, { ...options, signal });
     } catch (problem) {
       if (!problem.retryAfterS || tried === PATIENT_TRIES) throw problem;
-      await new Promise((resolve) => setTimeout(resolve, problem.retryAfterS * 1000));
-      options.signal.throwIfAborted();
+      await waited(problem.retryAfterS * 1000, AbortSignal.any([signal, stop]));
+      signal.throwIfAborted();
+      if (stop.aborted) return null;
     }
   }
+}
+
+function waited(ms, signal) {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
 }
 
 /** Call without a session, as to register. */

@@ -1,5 +1,7 @@
 /** What repeats while it is looked at: polling, and the relative times on the page. */
 
+import { call } from "./api.js";
+import { show } from "./dom.js";
 import { refreshTimes } from "./format.js";
 
 const BACKOFF_MAX_MS = 60_000;
@@ -39,6 +41,22 @@ export function poll(look, { everyMs, signal, failed = () => {}, isLater = false
   if (isLater) timer = setTimeout(next, everyMs);
   else next();
   return { again: next };
+}
+
+/**
+ * Return what looks at what the API has at `path`, once for each call of it.
+ *
+ * `draw` gets it if it has changed since the look before; `trouble`, where a look that failed was told, is emptied.
+ */
+export function lookAt(path, { draw, trouble, signal }) {
+  let etag = null;
+  return async () => {
+    const answer = await call("GET", path, { etag, signal });
+    show(trouble);
+    if (answer.status === 304) return;
+    etag = answer.headers.get("ETag");
+    draw(answer.body);
+  };
 }
 
 /** Keep the page's relative times right. */

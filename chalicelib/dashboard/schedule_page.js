@@ -6,7 +6,7 @@ import { choice, field } from "./forms.js";
 import { duration, when } from "./format.js";
 import { countField, jobForm, jobOptions, operations } from "./job_form.js";
 import { tagList } from "./job_list.js";
-import { poll } from "./live.js";
+import { lookAt, poll } from "./live.js";
 import { goTo } from "./router.js";
 import { rhythm, scheduleName, scheduleState } from "./schedule_list.js";
 import { announce, button, confirmed, facts, heading, link, problemBox, section } from "./ui.js";
@@ -55,14 +55,7 @@ export async function schedulePage({ root, params, signal }) {
     announce(body.is_paused ? "The schedule rests." : "The schedule goes on.");
     draw(body);
   };
-  let etag = null;
-  const look = async () => {
-    const answer = await call("GET", path, { etag, signal });
-    show(trouble);
-    if (answer.status === 304) return;
-    etag = answer.headers.get("ETag");
-    draw(answer.body);
-  };
+  const look = lookAt(path, { draw, trouble, signal });
   await look();
   const failed = (problem) => show(trouble, problemBox(problem));
   poll(look, { everyMs: SCHEDULE_EVERY_MS, signal, isLater: true, failed });

@@ -5,7 +5,7 @@ import { h, show, showAgain } from "./dom.js";
 import { choice, field, form } from "./forms.js";
 import { duration, when } from "./format.js";
 import { parsed } from "./json.js";
-import { poll } from "./live.js";
+import { lookAt, poll } from "./live.js";
 import { liveList } from "./live_list.js";
 import { goTo } from "./router.js";
 import { shownOnce } from "./secrets.js";
@@ -59,15 +59,8 @@ export async function webhookPage({ root, params, signal }) {
       goTo("#/webhooks", signal);
     },
   };
-  let etag = null;
   let shownForm = null;
-  const look = async () => {
-    const answer = await call("GET", path, { etag, signal });
-    show(trouble);
-    if (answer.status === 304) return;
-    etag = answer.headers.get("ETag");
-    draw(answer.body);
-  };
+  const look = lookAt(path, { draw, trouble, signal });
   await look();
 
   const shown = { status: null, cursor: null };

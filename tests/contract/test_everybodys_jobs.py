@@ -19,6 +19,7 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import DEAD, FINAL, Job, JobError, JobId, JobKey, JobStatus
 from chalicelib.domain.users import UserId
 from chalicelib.ports import EverybodysJobs
+from tests.aws import Altered
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import LATER, advanced, cancelled, failed, finished, key_of, retried, retried_by_hand
 from tests.factories import KEY, make_act, make_claim, make_job
@@ -355,17 +356,6 @@ def counted_calls(aws: Aws) -> list[str]:
     counted: list[str] = []
     aws.dynamodb.meta.events.register("provide-client-params.dynamodb.*", lambda model, **_: counted.append(model.name))
     return counted
-
-
-class Altered:
-    """A client that answers some calls otherwise."""
-
-    def __init__(self, inner: Any, **calls: Any) -> None:
-        self._inner = inner
-        self._calls = calls
-
-    def __getattr__(self, name: str) -> Any:
-        return self._calls.get(name) or getattr(self._inner, name)
 
 
 def lists_of(aws: Aws, **calls: Any) -> DynamoDBEverybodysJobs:

@@ -16,6 +16,7 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
 from chalicelib.domain.users import UserId
 from chalicelib.ports import JobLists
+from tests.aws import Altered
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import cancelled, failed, finished, key_of, retried_by_hand
 from tests.factories import KEY, OWNER, make_claim, make_job
@@ -197,17 +198,6 @@ def test_a_row_that_cannot_be_read_is_left_out_and_named_in_the_log(
     (record,) = [each for each in caplog.records if each.name.startswith("chalicelib")]
     assert record.message == "row of the jobs table cannot be read; lists leave it out"
     assert (record.__dict__["owner_id"], record.__dict__["job_id"]) == (OWNER, jobs[1].key.job_id)
-
-
-class Altered:
-    """A client that answers some calls otherwise."""
-
-    def __init__(self, inner: Any, **calls: Any) -> None:
-        self._inner = inner
-        self._calls = calls
-
-    def __getattr__(self, name: str) -> Any:
-        return self._calls.get(name) or getattr(self._inner, name)
 
 
 def lists_of(aws: Aws, **calls: Any) -> DynamoDBJobLists:
