@@ -11,6 +11,8 @@ WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := .build/peers
+PEERS_INSTALLED := $(PEERS)/.installed
 # What changes or removes a stage takes none for granted.
 NAMED_STAGE := $(STAGE)
 STAGE ?= local
@@ -28,9 +30,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # All is pinned with hashes, which both check. Bytecode is left to what runs: for all of it together it takes longest.
 # uv takes a tenth of pip's time. Of pip's configuration it reads nothing, so it is told of another registry.
-WITH_UV = index="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}"; \
-  $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes $${index:+--default-index "$$index"} \
-  -r requirements-dev.txt && touch $(VENV)/.all-there
+UV_INSTALL = index="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}"; \
+  $(BIN)/uv pip install --no-deps --require-hashes $${index:+--default-index "$$index"}
+WITH_UV = $(UV_INSTALL) --python $(BIN)/python -r requirements-dev.txt && touch $(VENV)/.all-there
 WITH_PIP = { $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile --no-deps \
   --require-hashes -r requirements-dev.txt 2>&1 && touch $(VENV)/.all-there; } \
   | awk -v of=$$(grep -c == requirements-dev.txt) '$(PIP_PROGRESS)'
@@ -41,7 +43,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo emulator deploy destroy infra outputs logs smoke redrive keys admin test test-fast test-all \
-  simulate mutants chaos bench-lists bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
+  simulate mutants chaos bench model bench-lists bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
   lock clean
 
 help: ## Show this help
@@ -59,6 +61,13 @@ $(INSTALLED): requirements-dev.txt
 	  || { echo "uv could not, as it says above; trying pip"; $(WITH_PIP); }
 	@rm $(VENV)/.all-there 2>/dev/null || { echo "pip failed, as it says above; run make again"; exit 1; }
 	@$(BIN)/python -m pip check
+	@touch $@
+
+# What benchmarks compare with, and what draws: apart, so that no check waits for it.
+$(PEERS_INSTALLED): benchmarks/requirements.txt $(INSTALLED)
+	@PYTHONPYCACHEPREFIX= $(PYTHON) -m venv --clear --without-pip $(PEERS)
+	@echo "Installing what the benchmarks need into $(PEERS): once, about 60 MB to download"
+	@$(UV_INSTALL) --python $(PEERS)/bin/python -r benchmarks/requirements.txt
 	@touch $@
 
 run: $(INSTALLED) ## Run the product at http://localhost:8000 (PORT=8001 changes that)
@@ -120,6 +129,12 @@ mutants: $(INSTALLED) ## Check that the simulator finds every protocol mistake, 
 chaos: $(INSTALLED) ## Kill consumers on an emulated AWS and see that no job is lost (KILLS=100 SEED=1)
 	@$(BIN)/python -m tests.chaos
 
+bench: $(PEERS_INSTALLED) ## Measure the product beside what one would use instead, and rewrite docs/benchmarks.md (needs redis and postgresql)
+	@$(BIN)/python -m benchmarks
+
+model: $(PEERS_INSTALLED) ## Simulate the deployed service at internet scale, and rewrite docs/model.md and its plots
+	@$(BIN)/python -m benchmarks.model
+
 bench-lists: $(INSTALLED) ## Show that a page of a list costs the same at JOBS=1000000 jobs of one owner as at 1,000
 	@$(BIN)/python -m benchmarks.list_page
 
@@ -176,6 +191,7 @@ sbom: $(INSTALLED) ## Write what is deployed into .build/sbom.json, as CycloneDX
 lock: $(INSTALLED) ## Pin anew what pyproject.toml asks for
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group lambda -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group bench -o benchmarks/requirements.txt
 
 clean: ## Remove everything that was built or installed
 	rm -rf $(VENV) .build vendor .chalice/deployments .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
