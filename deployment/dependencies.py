@@ -4,7 +4,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-OWN = ("app.py", "chalicelib/", "chalice/", "swagger_ui/")
+from deployment.bytecode import bytecode_name
+
+OWN = ("app.py", bytecode_name("app.py"), "chalicelib/", "chalice/", "swagger_ui/", "aws_models/")
 """What is in the zip besides dependencies: the project, Chalice's runtime, and what ``vendor`` has."""
 
 
@@ -21,7 +23,9 @@ def dependency_faults(deployed: Path, wheels: Path) -> list[str]:
         checked |= {name: (package, content) for name, content in _installed(wheel)}
     with zipfile.ZipFile(deployed) as content:
         held = {name for name in content.namelist() if not name.startswith(OWN) and not name.endswith("/")}
-        faults = [f"{name} in the zip is of no package in requirements.txt" for name in sorted(held - checked.keys())]
+        made_here = {bytecode_name(name) for name in held if name.endswith(".py")}
+        foreign = sorted(held - checked.keys() - made_here)
+        faults = [f"{name} in the zip is of no package in requirements.txt" for name in foreign]
         for name, (package, expected) in checked.items():
             if name not in held:
                 faults.append(f"{package}: {name} is not in the zip")

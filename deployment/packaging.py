@@ -9,7 +9,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,20 +16,17 @@ from typing import Any
 from chalicelib import operations
 from chalicelib.operations.registry import OperationRegistry
 from deployment.architectures import X86_64, Architecture, ArchitectureError, architecture_of
+from deployment.bytecode import with_own_bytecode
 from deployment.checks import template_faults
 from deployment.dashboard import with_dashboard
 from deployment.dependencies import dependency_faults
 from deployment.template import TemplateError, completed
+from deployment.vendored import NotInstalled, vendor
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build"
 ZIP_NAME = "deployment.zip"
 TEMPLATE_NAME = "sam.json"
-VENDORED = Path("vendor") / "swagger_ui"
-"""Below the project. Chalice puts what is in ``vendor`` at the root of the zip, also when it deploys by itself."""
-
-SWAGGER_UI_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE")
-
 CONFIG_PARTS = ("environment_variables", "lambda_functions", "template_parameters", "stages")
 """The objects of ``.chalice/config.json``; each but the last is what a stage may have of its own too."""
 
@@ -97,7 +93,7 @@ def package(stage: str, folder: Path) -> None:
 
     Chalice keeps the zip of the last build and takes it again when nothing changed. Two builds at once wait for each
     other, because they share that. The package registry is asked only after ``requirements.txt`` has changed. Every
-    dependency in the zip comes from a wheel with a hash that ``requirements.txt`` has.
+    dependency in the zip comes from a wheel with a hash that ``requirements.txt`` has. Its bytecode is made here.
 
     Raises:
         PackagingError: As `read_config`; there is no such stage, its processor is none of Lambda's, an operation cannot
@@ -120,7 +116,10 @@ def package(stage: str, folder: Path) -> None:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / "package.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        vendor_swagger_ui(PROJECT)
+        try:
+            vendor(PROJECT, BUILD)
+        except NotInstalled as missing:
+            raise PackagingError(str(missing)) from missing
         # A region is all it needs of AWS; neither a profile nor a machine's role must be looked for.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -138,7 +137,7 @@ def package(stage: str, folder: Path) -> None:
         template.unlink()
         message = f"chalice package left a dependency out:\n{output}"
         raise PackagingError(message)
-    without_bytecode(folder / ZIP_NAME)
+    with_own_bytecode(folder / ZIP_NAME, BUILD / "bytecode")
     if faults := dependency_faults(folder / ZIP_NAME, wheels):
         template.unlink()
         message = "\n".join([*faults, "remove .chalice/deployments and package again"])
@@ -153,31 +152,6 @@ def package(stage: str, folder: Path) -> None:
     if faults := template_faults(made, timeouts_s, stage=stage):
         raise PackagingError("\n".join(faults))
     template.write_text(json.dumps(made, indent=2) + "\n")
-
-
-def vendor_swagger_ui(project: Path) -> None:
-    """
-    Put the files of Swagger UI that the API's page needs where Chalice packs them.
-
-    Each is replaced as a whole, and only by another: a ``chalice deploy`` may be packing them.
-
-    Raises:
-        PackagingError: The package that has them is not installed, or lacks one.
-    """
-    package = find_spec("flask_swagger_ui")
-    source = Path() if package is None or package.origin is None else Path(package.origin).parent / "dist"
-    folder, part = project / VENDORED, project / BUILD.name / "swagger_ui.part"
-    for parent in (folder, part.parent):
-        parent.mkdir(parents=True, exist_ok=True)
-    for name in SWAGGER_UI_FILES:
-        try:
-            content = (source / name).read_bytes()
-        except FileNotFoundError as missing:
-            message = f"Swagger UI is not installed: there is no {name}; make setup installs flask-swagger-ui"
-            raise PackagingError(message) from missing
-        if not (folder / name).exists() or (folder / name).read_bytes() != content:
-            part.write_bytes(content)
-            part.replace(folder / name)
 
 
 def lambda_wheels(architecture: Architecture = X86_64) -> Path:
@@ -238,24 +212,6 @@ def runs_lambda_wheels(stage: str) -> bool:
         return architecture_of(config, stage).is_of_this_machine
     except ArchitectureError as unfit:
         raise PackagingError(str(unfit)) from unfit
-
-
-def without_bytecode(zip_file: Path) -> None:
-    """
-    Take Python's bytecode out of a deployment zip, and give its files one order and one date.
-
-    Whatever imports the source leaves bytecode beside it, and Chalice packs that too. The same source makes the same
-    zip, so deploying it again changes nothing.
-    """
-    part = zip_file.with_suffix(".part")
-    with zipfile.ZipFile(zip_file) as whole, zipfile.ZipFile(part, "w") as own:
-        for name in sorted(whole.namelist()):
-            if "__pycache__" in name.split("/"):
-                continue
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr, entry.compress_type = whole.getinfo(name).external_attr, zipfile.ZIP_DEFLATED
-            own.writestr(entry, whole.read(name))
-    part.replace(zip_file)
 
 
 def without_dependencies(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from chalicelib.adapters import aws_models
 from deployment.template import VISIBILITY_IN_TIMEOUTS
 
 SAFEKEEPING = {
@@ -107,26 +108,39 @@ class LosesFirstResponses:
         return twice
 
 
+class WatchedSession:
+    """The session of every client that the product makes from now on, whose events handlers can be registered for."""
+
+    def __init__(self) -> None:
+        self._new_session = aws_models.new_session
+        self._session = self._new_session()
+        self.register: Any = self._session.register  # its types know no handler that names what it is given
+        vars(aws_models)["new_session"] = lambda: self._session
+
+    def stop(self) -> None:
+        """The next client is made by a new session, which is not watched."""
+        vars(aws_models)["new_session"] = self._new_session
+
+
 class CountedCalls:
     """
-    Counts the AWS calls of every client that boto3's default session makes from now on, by operation.
+    Counts the AWS calls of every client that the product makes from now on, by operation.
 
     ``write_units`` adds up what DynamoDB charges for writes, of tables and indexes.
     """
 
     def __init__(self) -> None:
         self._of: Counter[str] = Counter()
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION is not None
+        self._watched = WatchedSession()
         self.write_units = 0.0
-        boto3.DEFAULT_SESSION.events.register("before-call", self._count)
+        self._watched.register("before-call", self._count)
         for write in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"):
-            boto3.DEFAULT_SESSION.events.register(f"provide-client-params.dynamodb.{write}", self._ask_for_units)
-            boto3.DEFAULT_SESSION.events.register(f"after-call.dynamodb.{write}", self._add_units)
+            self._watched.register(f"provide-client-params.dynamodb.{write}", self._ask_for_units)
+            self._watched.register(f"after-call.dynamodb.{write}", self._add_units)
 
     def stop(self) -> None:
         """The next client is made by a new session, uncounted."""
-        boto3.DEFAULT_SESSION = None
+        self._watched.stop()
 
     def _count(self, event_name: str, **_: Any) -> None:
         self._of[event_name.rpartition(".")[2]] += 1

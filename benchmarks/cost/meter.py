@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
+from tests.aws import WatchedSession
 
 READS = ("GetItem", "Query", "BatchGetItem")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
@@ -59,7 +59,7 @@ class Counts:
 
 class Meter(logging.Handler):
     """
-    Counts the AWS calls of the clients that boto3's default session makes from now on, and the lines of the log.
+    Counts the AWS calls of the clients that the product makes from now on, and the lines of the log.
 
     Only what happens within `invocation` counts; an invocation may happen while another waits. ``formatter`` is the
     one that the functions write their lines by.
@@ -70,20 +70,19 @@ class Meter(logging.Handler):
         self.setFormatter(formatter)
         self.counts = Counts()
         self._running: list[str] = []
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION is not None  # noqa: S101 - as the call before made it
-        events = boto3.DEFAULT_SESSION.events
-        events.register("before-call", self._count_call)
+        self._watched = WatchedSession()
+        watch = self._watched.register
+        watch("before-call", self._count_call)
         for operation in READS + WRITES:
-            events.register(f"provide-client-params.dynamodb.{operation}", self._ask_for_units)
+            watch(f"provide-client-params.dynamodb.{operation}", self._ask_for_units)
         for operation in READS:
-            events.register(f"after-call.dynamodb.{operation}", self._count_read)
+            watch(f"after-call.dynamodb.{operation}", self._count_read)
         for operation in WRITES:
-            events.register(f"after-call.dynamodb.{operation}", self._count_write)
+            watch(f"after-call.dynamodb.{operation}", self._count_write)
 
     def stop(self) -> None:
         """The next client is made by a new session, uncounted."""
-        boto3.DEFAULT_SESSION = None
+        self._watched.stop()
 
     def taken(self) -> Counts:
         """Return the counts so far; counting begins anew."""

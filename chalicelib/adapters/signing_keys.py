@@ -192,7 +192,7 @@ class SsmSigningKeys:
         return self._tried_at is None or not timedelta(0) <= now - self._tried_at < READS_APART
 
     def _read(self, now: datetime) -> _Held:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - boto3 is loaded with the first call
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - botocore is loaded with the first call
 
         client = self._client() if self._held is None else self._client_once()
         self._tried_at = now

@@ -762,8 +762,8 @@ def loaded_after() -> Callable[[dict[str, Any]], tuple[int, set[str]]]:
 def test_a_cold_container_imports_only_what_the_call_needs(
     loaded_after: Callable[[dict[str, Any]], tuple[int, set[str]]],
 ) -> None:
-    """boto3 and its clients are most of a cold start."""
+    """botocore and its clients are most of a cold start."""
     for resource in ("/health", "/operations", "/openapi.json", "/docs", "/"):
         status, packages = loaded_after(api_event("GET", resource))
         assert status in {200, 302}
-        assert not packages & {"boto3", "jwt", "passlib", "argon2", "cronsim", "zoneinfo", "tzdata"}
+        assert not packages & {"boto3", "botocore", "jwt", "passlib", "argon2", "cronsim", "zoneinfo", "tzdata"}

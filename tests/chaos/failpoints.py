@@ -12,8 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import boto3
-
+from tests.aws import WatchedSession
 from tests.chaos.steps import step_of
 
 INTO_OPERATION_S = 0.1
@@ -43,12 +42,11 @@ class Failpoint:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
-        """Watch every client that boto3's default session makes from now on."""
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION is not None
+        """Watch every client that the product makes from now on."""
+        session = WatchedSession()
         for call in ("dynamodb.UpdateItem", "dynamodb.PutItem", "sqs.SendMessage"):
-            boto3.DEFAULT_SESSION.events.register(f"before-call.{call}", self._before)
-            boto3.DEFAULT_SESSION.events.register(f"after-call.{call}", self._after)
+            session.register(f"before-call.{call}", self._before)
+            session.register(f"after-call.{call}", self._after)
 
     def _before(self, event_name: str, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         step = step_of(event_name.rpartition(".")[2], json.loads(params["body"]))

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from deployment.packaging import TEMPLATE_NAME, lambda_wheels, package
+from deployment.packaging import BUILD, TEMPLATE_NAME, lambda_wheels, package
 from deployment.stages import LOCAL, Stage
 from tests.aws import PROJECT
 from tests.deployment import CONFIG
@@ -85,6 +85,9 @@ def project_with(folder: Path, operations: Mapping[str, str]) -> Path:
         shutil.copy(PROJECT / name, folder)
     (folder / ".build").mkdir()
     (folder / ".build" / "wheels").symlink_to(lambda_wheels().parent)
+    bytecode = BUILD / "bytecode"
+    bytecode.mkdir(parents=True, exist_ok=True)
+    (folder / ".build" / "bytecode").symlink_to(bytecode)
     head = "'An operation.'\nfrom chalicelib.domain.operations import OperationPolicy, RunningJob\n"
     for name, code in operations.items():
         (folder / "chalicelib" / "operations" / f"{name}.py").write_text(head + code)

@@ -13,7 +13,8 @@ import pytest
 
 from chalicelib import operations
 from chalicelib.adapters import common_passwords
-from deployment import packaging
+from deployment import aws_models, packaging, vendored
+from deployment.bytecode import bytecode_name, with_own_bytecode
 from deployment.packaging import (
     TEMPLATE_NAME,
     ZIP_NAME,
@@ -29,6 +30,8 @@ from tests.e2e.conftest import project_with
 
 PACKAGE_MAX_BYTES = 5_000_000
 COMMON_PASSWORDS_MAX_BYTES = 100_000
+AWS_MODELS_MAX_BYTES = 100_000
+"""botocore's own of the same services are 3 MB."""
 
 
 def pinned() -> set[str]:
@@ -107,7 +110,7 @@ def test_the_zip_has_what_the_apis_page_needs_of_swagger_ui_and_its_licence(pack
     with zipfile.ZipFile(packaged / ZIP_NAME) as deployed:
         names = deployed.namelist()
         assert {name for name in names if name.startswith("swagger_ui/")} == {
-            f"swagger_ui/{name}" for name in packaging.SWAGGER_UI_FILES
+            f"swagger_ui/{name}" for name in vendored.SWAGGER_UI_FILES
         }
         assert {"chalicelib/api/page/page.html", "chalicelib/api/page/start.js"} <= set(names)
         assert b"Apache License" in deployed.read("swagger_ui/LICENSE")
@@ -120,23 +123,33 @@ def test_the_zip_has_the_common_passwords_and_their_licences_in_little_room(pack
         assert deployed.getinfo("chalicelib/adapters/common_passwords.txt").compress_size < COMMON_PASSWORDS_MAX_BYTES
 
 
-def test_files_of_swagger_ui_are_written_when_they_differ(tmp_path: Path) -> None:
-    packaging.vendor_swagger_ui(tmp_path)
-    folder = tmp_path / packaging.VENDORED
-    assert {path.name for path in folder.iterdir()} == set(packaging.SWAGGER_UI_FILES)
-    (folder / "swagger-ui.css").write_text("of an older version")
-    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
-    packaging.vendor_swagger_ui(tmp_path)
-    after = {path.name: path.stat().st_ino for path in folder.iterdir()}
-    assert {name for name in before if before[name] != after[name]} == {"swagger-ui.css"}
-    assert (folder / "swagger-ui.css").read_text() != "of an older version"
+def test_vendored_files_are_written_when_they_differ_and_others_removed(tmp_path: Path) -> None:
+    vendored.vendor(tmp_path, tmp_path / ".build")
+    folder = tmp_path / vendored.VENDORED
+    assert {path.name for path in (folder / "swagger_ui").iterdir()} == set(vendored.SWAGGER_UI_FILES)
+    (folder / "swagger_ui" / "swagger-ui.css").write_text("of an older version")
+    (folder / "aws_models" / "older.json").write_text("{}")
+    before = {path: path.stat().st_ino for path in folder.rglob("*.*")}
+    vendored.vendor(tmp_path, tmp_path / ".build")
+    after = {path: path.stat().st_ino for path in folder.rglob("*.*")}
+    assert {path.name for path in before if before[path] != after.get(path)} == {"swagger-ui.css", "older.json"}
+    assert (folder / "swagger_ui" / "swagger-ui.css").read_text() != "of an older version"
 
 
 def test_without_swagger_ui_nothing_is_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaging, "find_spec", lambda _name: None)
+    monkeypatch.setattr(vendored, "find_spec", lambda _name: None)
     with pytest.raises(PackagingError, match=r"Swagger UI is not installed: .* make setup installs flask-swagger-ui"):
         package("local", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_zip_has_of_botocores_descriptions_what_the_clients_need(packaged: Path) -> None:
+    with zipfile.ZipFile(packaged / ZIP_NAME) as deployed:
+        held = {name: deployed.read(name) for name in deployed.namelist() if name.startswith("aws_models/")}
+    assert held.pop("aws_models/LICENSE.txt").strip().startswith(b"Apache License")
+    assert held.pop("aws_models/NOTICE").startswith(b"Botocore")
+    assert held == {f"aws_models/{name}": content for name, content in aws_models.extracts().items()}
+    assert sum(map(len, held.values())) < AWS_MODELS_MAX_BYTES
 
 
 @pytest.mark.asvs("13.4.1", "15.2.3")
@@ -226,8 +239,46 @@ def test_bytecode_beside_the_source_changes_nothing(tmp_path: Path, monkeypatch:
     package("local", tmp_path / "after")
     before, after = ((tmp_path / name / ZIP_NAME).read_bytes() for name in ("before", "after"))
     assert before == after
-    with zipfile.ZipFile(tmp_path / "after" / ZIP_NAME) as content:
-        assert not [name for name in content.namelist() if name.endswith(".pyc")]
+
+
+def test_the_same_source_makes_the_same_bytecode_anew(packaged: Path, tmp_path: Path) -> None:
+    shutil.copy(packaged / ZIP_NAME, tmp_path)
+    with_own_bytecode(tmp_path / ZIP_NAME, tmp_path / "compiled")
+    assert list((tmp_path / "compiled").iterdir())
+    assert (tmp_path / ZIP_NAME).read_bytes() == (packaged / ZIP_NAME).read_bytes()
+
+
+def test_nothing_that_was_deployed_is_compiled_when_a_function_starts(packaged: Path, tmp_path: Path) -> None:
+    """What is imported here has no source but one that would raise."""
+    with zipfile.ZipFile(packaged / ZIP_NAME) as content:
+        content.extractall(tmp_path)
+    for module in tmp_path.rglob("*.py"):
+        module.write_text("raise AssertionError(__file__)\n")
+    script = (
+        "import importlib, pkgutil, site, sys; sys.path[:0] = sys.argv[1:]; import app, chalicelib, jwt, passlib.hash; "
+        "print(app.app.app_name, len([importlib.import_module(each.name) for each in"
+        " pkgutil.walk_packages(chalicelib.__path__, 'chalicelib.')]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-E", "-B", "-c", script, str(tmp_path)],
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1", **environment()},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    modules = len(list((PROJECT / "chalicelib").rglob("*.py")))
+    assert done.stdout.split() == ["job-backend", str(modules - 1)]
+
+
+def test_a_module_of_another_version_of_python_is_packed_without_bytecode(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / ZIP_NAME, "w") as content:
+        content.writestr("old.py", "print 'hello'\n")
+        content.writestr("new.py", "print('hello')\n")
+    with_own_bytecode(tmp_path / ZIP_NAME, tmp_path / "compiled")
+    with zipfile.ZipFile(tmp_path / ZIP_NAME) as content:
+        assert content.namelist() == ["new.py", bytecode_name("new.py"), "old.py"]
 
 
 def test_without_dependencies_only_our_code_and_chalice_are_left(packaged: Path, tmp_path: Path) -> None:

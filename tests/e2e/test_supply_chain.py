@@ -19,6 +19,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from deployment import packaging, sbom
 from deployment.audit import CLEAN, NOT_AUDITED, VULNERABLE, audit
+from deployment.bytecode import bytecode_name
 from deployment.dependencies import dependency_faults
 from deployment.packaging import ZIP_NAME, PackagingError, lambda_wheels, package
 from tests.aws import PROJECT
@@ -101,6 +102,7 @@ def test_a_dependency_that_is_missing_or_strange_is_named(packaged: Path, tmp_pa
         packaged, tmp_path, lambda name, content: None if name == "jwt/__init__.py" else content, sitecustomize=b""
     )
     assert dependency_faults(other, lambda_wheels()) == [
+        f"{bytecode_name('jwt/__init__.py')} in the zip is of no package in requirements.txt",
         "sitecustomize in the zip is of no package in requirements.txt",
         "pyjwt: jwt/__init__.py is not in the zip",
     ]

@@ -32,7 +32,7 @@ def conditional_write(table: str) -> Iterator[None]:
         ConditionRefused: The condition did not hold.
         Unavailable: DynamoDB does not answer; the write may have happened.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - boto3 is loaded with the first call
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - botocore is loaded with the first call
 
     with unavailable_when_away(f"the {table} table"):
         try:
@@ -76,7 +76,7 @@ def transaction(table: str) -> Iterator[None]:
         TransactionCancelled: It was not done.
         Unavailable: DynamoDB does not answer; it may have been done.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - boto3 is loaded with the first call
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - botocore is loaded with the first call
 
     with unavailable_when_away(f"the {table} table"):
         try:
