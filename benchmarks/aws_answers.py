@@ -1,0 +1,154 @@
+"""
+What AWS answers to the product on its normal path, and nothing else: rows that are really kept, messages, a parameter.
+
+`benchmarks.sink` gives these answers over HTTP, and `benchmarks.product_process` gives them without, in the place of
+botocore's clients: the members are the same. Every condition is taken for true, as it is on the normal path; what the
+product makes of its rows is kept, so that the result of each job can be looked at afterwards.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any
+from uuid import uuid4
+
+from tests.aws import RESOURCES
+
+JSON = dict[str, Any]
+Step = Callable[[JSON, JSON, JSON], None]
+"""One clause of an update: changes a row, given the row as it was and the values."""
+
+TABLES = ("Jobs", "Limits", "Credentials", "Pauses")
+"""Those that the normal path of a job meets; each is called by its name in the template, in lower case."""
+
+KEYS = {
+    name.lower(): tuple(each["AttributeName"] for each in RESOURCES[f"{name}Table"]["Properties"]["KeySchema"])
+    for name in TABLES
+}
+
+_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD) (.*?)(?= SET | REMOVE | ADD |$)")
+_ACTION = re.compile(r"(?:[^,(]|\([^)]*\))+")
+"""Of a clause: what is between commas, but for those in brackets."""
+
+
+class Unanswerable(Exception):
+    """A call that the normal path of a job does not make; the message names it."""
+
+
+@dataclass(kw_only=True)
+class Answers:
+    """The state behind the answers, and how often each operation was called."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, dict[tuple[str, ...], JSON]] = field(default_factory=lambda: {table: {} for table in KEYS})
+    messages: list[str] = field(default_factory=list)
+    parameter: str = ""
+
+    def answer(self, operation: str, asked: JSON) -> JSON:
+        """
+        Return the answer to one call, as its wire form and botocore's own have it alike.
+
+        Raises:
+            Unanswerable: It is none of the normal path.
+        """
+        self.calls[operation] += 1
+        match operation:
+            case "UpdateItem":
+                return self._updated(asked)
+            case "PutItem":
+                table = asked["TableName"]
+                self.rows[table][_place(table, asked["Item"])] = asked["Item"]
+                return {}
+            case "GetItem":
+                found = self.rows[asked["TableName"]].get(_place(asked["TableName"], asked["Key"]))
+                return {} if found is None else {"Item": found}
+            case "Query" if asked["TableName"] == "pauses":
+                return {"Items": [], "Count": 0, "ScannedCount": 0}
+            case "SendMessage":
+                self.messages.append(asked["MessageBody"])
+                digest = hashlib.md5(asked["MessageBody"].encode(), usedforsecurity=False).hexdigest()
+                return {"MD5OfMessageBody": digest, "MessageId": str(uuid4())}
+            case "GetParameter":
+                return {"Parameter": {"Name": asked["Name"], "Type": "SecureString", "Value": self.parameter}}
+        message = f"{operation} is no call of a job's normal path"
+        raise Unanswerable(message)
+
+    def report(self) -> JSON:
+        """Return the calls, the messages, and the jobs by status and result since the last report; forget them."""
+        jobs = Counter(
+            f"{row['status']['S']} {row.get('result', {}).get('S', '')}".strip() for row in self.rows["jobs"].values()
+        )
+        told = {"calls": dict(self.calls), "messages": self.messages, "jobs": dict(jobs)}
+        self.calls = Counter()
+        self.messages = []
+        self.rows["jobs"] = {
+            place: row for place, row in self.rows["jobs"].items() if row["status"]["S"] in {"PENDING", "IN_PROGRESS"}
+        }
+        return told
+
+    def _updated(self, asked: JSON) -> JSON:
+        table = asked["TableName"]
+        rows, place = self.rows[table], _place(table, asked["Key"])
+        before = rows.get(place, asked["Key"])
+        after = dict(before)
+        for step in _steps(asked["UpdateExpression"], tuple(asked.get("ExpressionAttributeNames", {}).items())):
+            step(after, before, asked["ExpressionAttributeValues"])
+        rows[place] = after
+        return {"Attributes": after} if asked.get("ReturnValues") == "ALL_NEW" else {}
+
+
+def _place(table: str, item: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    return tuple(item[name]["S"] for name in KEYS[table])
+
+
+@cache
+def _steps(expression: str, names: tuple[tuple[str, str], ...]) -> list[Step]:
+    """Return what an update does, step by step; read once for each expression, as all jobs have the same few."""
+    named = dict(names)
+    steps: list[Step] = []
+    for clause, actions in _CLAUSE.findall(expression):
+        for action in _ACTION.findall(actions):
+            words = [named.get(word, word) for word in re.findall(r"[#:\w]+|[=+]", action)]
+            steps.append(_step(clause, words))
+    return steps
+
+
+def _step(clause: str, words: list[str]) -> Step:
+    match clause, words:
+        case "REMOVE", [name]:
+            return partial(_remove, name)
+        case "ADD", [name, value]:
+            return partial(_add, name, name, value)
+        case "SET", [name, "=", value] if value.startswith(":"):
+            return partial(_set, name, value)
+        case "SET", [name, "=", value, "+", other]:
+            return partial(_add, name, other, value)
+        case "SET", [name, "=", "if_not_exists", old, other]:
+            return partial(_set_if_new, name, old, other)
+        case "SET", [name, "=", "list_append", old, value]:
+            return partial(_append, name, old, value)
+    message = f"{clause} {' '.join(words)} is no update of a job's normal path"
+    raise Unanswerable(message)
+
+
+def _remove(name: str, after: JSON, _before: JSON, _values: JSON) -> None:
+    after.pop(name, None)
+
+
+def _set(name: str, value: str, after: JSON, _before: JSON, values: JSON) -> None:
+    after[name] = values[value]
+
+
+def _add(name: str, other: str, value: str, after: JSON, before: JSON, values: JSON) -> None:
+    after[name] = {"N": str(int(before.get(other, {"N": "0"})["N"]) + int(values[value]["N"]))}
+
+
+def _set_if_new(name: str, old: str, other: str, after: JSON, before: JSON, values: JSON) -> None:
+    after[name] = before[old] if old in before else values[other] if other.startswith(":") else before[other]
+
+
+def _append(name: str, old: str, value: str, after: JSON, before: JSON, values: JSON) -> None:
+    after[name] = {"L": [*before[old]["L"], *values[value]["L"]]}

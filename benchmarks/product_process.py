@@ -1,0 +1,217 @@
+"""
+The product in a process of its own, as a warm container: events in, by the handlers of ``app.py``, and processor time out.
+
+``python -m benchmarks.product_process URL`` calls AWS by botocore at that URL, which is a sink's. With ``-`` for the
+URL, botocore's clients are replaced by objects that return at once, in this process, what botocore would have made of
+the sink's answers: what is left of the processor time is the product's own. The little that those objects do counts as
+the product's too, so its share is never told too small.
+
+Each event comes as the text that Lambda's runtime gets, and the answer is made text again: reading and writing them is
+counted, as Lambda does it in the function's process. Put before and looked at after are not counted.
+"""
+
+import json
+import os
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import app
+from benchmarks import processor_time
+from benchmarks.aws_answers import JSON, KEYS, Answers
+from benchmarks.sink import ask
+from chalicelib import bootstrap
+from chalicelib.adapters.dynamodb.account_items import to_credential_item
+from chalicelib.adapters.signing_keys import to_text
+from chalicelib.adapters.system import SystemClock
+from chalicelib.adapters.tokens import JwtCodec
+from chalicelib.domain.tokens import AccessClaims
+from tests.deployment import environment
+from tests.events import api_event, sqs_event
+from tests.factories import make_ring, make_session
+from tests.fakes import FixedKeys
+
+DATA = [1, 2, 3]
+RESULT = "SUCCESS 14"
+NO_LIMIT = "1000000"
+"""Submissions a minute: one user makes them all here, and each is counted as always."""
+
+STACK_NAME = "job-backend-bench"
+ONCE = {"GetParameter", "GetItem", "Query"}
+"""Calls of a container rather than of a job: the keys each five minutes, the session and the pauses each ten seconds."""
+
+CONTEXT_TIME_LEFT_MS = 90_000
+
+
+class Untrue(Exception):
+    """The product did not do what is measured; the message says what it did."""
+
+
+class LambdaContext:
+    """Of an invocation that has its whole time left."""
+
+    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the same each time."""
+        return CONTEXT_TIME_LEFT_MS
+
+
+class InstantClient:
+    """A client of any service whose calls are answered in this process; see the module."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def __getattr__(self, method: str) -> Callable[..., JSON]:
+        operation = re.sub(r"_?([a-z]+)", lambda word: word[1].title(), method)
+
+        def call(**asked: Any) -> JSON:  # noqa: ANN401 - any member
+            return self._answers.answer(operation, asked)
+
+        setattr(self, method, call)
+        return call
+
+
+class InstantClients:
+    """In the place of `chalicelib.adapters.aws.AwsClients`, with one client for all services."""
+
+    answers = Answers()
+    dynamodb = dynamodb_once = sqs = events = ssm = ssm_once = InstantClient(answers)
+
+
+class Container:
+    """The handlers of one warm container, and the user whose jobs they get."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        """Have botocore's clients call ``endpoint_url``, or none with an empty one."""
+        at = SystemClock().now()
+        ring = make_ring(at=at - timedelta(minutes=1))
+        session = make_session(
+            started_at=at, refreshed_at=at, expires_at=at + timedelta(days=7), ends_at=at + timedelta(days=30)
+        )
+        claims = AccessClaims(
+            user_id=session.user_id,
+            session_id=session.credential_id,
+            token_id="00000000-0000-4000-8000-000000000000",  # noqa: S106 - no secret
+            issued_at=at,
+            expires_at=at + timedelta(hours=1),
+        )
+        token = JwtCodec(issuer=STACK_NAME, keys=FixedKeys(ring, SystemClock()), clock=SystemClock()).issue(claims)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        body = json.dumps({"data": DATA, "operation": "square_sum"})
+        self._submission = json.dumps(api_event("POST", "/jobs", body=body, headers=headers))
+        self._endpoint_url = endpoint_url
+        self._waiting: list[str] = []
+        self._report(parameter=to_text(ring), rows=[("credentials", to_credential_item(session))])
+
+    def submit(self, jobs: int) -> JSON:
+        """
+        Submit so many jobs; return the seconds of processor time.
+
+        Raises:
+            Untrue: One was not accepted, or it took other calls than the design allows.
+        """
+        began_s = _own_time_s()
+        answers = [json.dumps(app.app(json.loads(self._submission), None)) for _ in range(jobs)]
+        used_s = _own_time_s() - began_s
+        for answer in map(json.loads, answers):
+            if answer["statusCode"] != 202:  # noqa: PLR2004 - Accepted
+                raise Untrue(answer)
+        report = self._report()
+        self._waiting += report["messages"]
+        _check(report, {"UpdateItem": jobs, "PutItem": jobs, "SendMessage": jobs})
+        return {"cpu_s": used_s}
+
+    def consume(self, jobs: int, batch: int) -> JSON:
+        """
+        Deliver the messages of so many jobs, ``batch`` an event.
+
+        Returns:
+            The seconds of processor time of this process, and of the one that runs the operations.
+
+        Raises:
+            Untrue: A job is not done, its result is another, or it took other calls than the design allows.
+        """
+        bodies, self._waiting = self._waiting[:jobs], self._waiting[jobs:]
+        events = [json.dumps(sqs_event(*bodies[begin : begin + batch])) for begin in range(0, len(bodies), batch)]
+        operation_s, began_s = _operation_time_s(), _own_time_s()
+        answers = [json.dumps(app.consume(json.loads(event), LambdaContext())) for event in events]
+        used_s, operation_used_s = _own_time_s() - began_s, _operation_time_s() - operation_s
+        for answer in map(json.loads, answers):
+            if answer != {"batchItemFailures": []}:
+                raise Untrue(answer)
+        report = self._report()
+        _check(report, {"UpdateItem": 2 * jobs})
+        if report["jobs"].get(RESULT) != jobs:
+            raise Untrue(report["jobs"])
+        return {"cpu_s": used_s, "operation_cpu_s": operation_used_s}
+
+    def _report(self, **told: Any) -> Any:  # noqa: ANN401 - any JSON
+        if self._endpoint_url:
+            return ask(self._endpoint_url, **told)
+        answers = InstantClients.answers
+        answers.parameter = told.get("parameter", answers.parameter)
+        for table, row in told.get("rows", []):
+            answers.answer("PutItem", {"TableName": table, "Item": row})
+        return answers.report()
+
+
+def _check(report: JSON, calls: dict[str, int]) -> None:
+    counted = {name: number for name, number in report["calls"].items() if name not in ONCE}
+    if counted != calls:
+        message = f"the calls were {counted}, and are to be {calls}"
+        raise Untrue(message)
+
+
+def _own_time_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _operation_time_s() -> float:
+    """Return the time of the process that runs operations; it lives on between jobs, so it is asked while it does."""
+    return sum(processor_time.of_process(child) for child in processor_time.descendants(os.getpid()))
+
+
+def _set_up(endpoint_url: str) -> None:
+    """Give this process the environment of a function, as Lambda would."""
+    os.environ.update(
+        environment(
+            STACK_NAME=STACK_NAME,
+            SUBMITS_PER_MINUTE=NO_LIMIT,
+            PARTIAL_BATCH_RESPONSES="true",
+            AWS_ENDPOINT_URL=endpoint_url,
+            AWS_DEFAULT_REGION="us-east-1",
+            AWS_ACCESS_KEY_ID="ASIAIOSFODNN7EXAMPLE",
+            AWS_SECRET_ACCESS_KEY="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",  # noqa: S106 - of AWS's documentation
+            AWS_SESSION_TOKEN="x" * 700,
+            **{f"{table.upper()}_TABLE": table for table in KEYS},
+        )
+    )
+    app.services.cache_clear()
+    if not endpoint_url:
+        os.environ.pop("AWS_ENDPOINT_URL")
+        vars(bootstrap)["AwsClients"] = InstantClients
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what each line of standard input says, and answer with a line; end with it."""
+    endpoint_url = arguments[0].removeprefix("-")
+    _set_up(endpoint_url)
+    container = Container(endpoint_url)
+    for line in sys.stdin:
+        match json.loads(line):
+            case {"submit": jobs}:
+                answer = container.submit(jobs)
+            case {"consume": jobs, "batch": batch}:
+                answer = container.consume(jobs, batch)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
