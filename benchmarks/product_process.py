@@ -15,9 +15,8 @@ import os
 import re
 import resource
 import sys
-import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import app

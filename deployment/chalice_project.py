@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deployment.emulated import REGION
-from deployment.packaging import BUILD, read_config
+from deployment.packaging import BUILD, VENDORED, read_config
 from deployment.stages import Session, Stage
 from deployment.template import (
     PARTIAL_BATCH_RESPONSES,
@@ -27,9 +27,8 @@ from deployment.template import (
     setting_output,
     variables_of,
 )
-from deployment.vendored import VENDORED
 
-SHARED = ("app.py", "chalicelib", str(VENDORED), "requirements.txt", ".chalice/deployments")
+SHARED = ("app.py", "chalicelib", VENDORED.parts[0], "requirements.txt", ".chalice/deployments")
 """
 What the two projects have in common: the code, and the zip that was packaged of it and checked.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deployment.bytecode import bytecode_name
 
-OWN = ("app.py", bytecode_name("app.py"), "chalicelib/", "chalice/", "swagger_ui/", "aws_models/")
+OWN = ("app.py", bytecode_name("app.py"), "chalicelib/", "chalice/", "swagger_ui/")
 """What is in the zip besides dependencies: the project, Chalice's runtime, and what ``vendor`` has."""
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,12 +22,16 @@ from deployment.checks import template_faults
 from deployment.dashboard import with_dashboard
 from deployment.dependencies import dependency_faults
 from deployment.template import TemplateError, completed
-from deployment.vendored import NotInstalled, vendor
 
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build"
 ZIP_NAME = "deployment.zip"
 TEMPLATE_NAME = "sam.json"
+VENDORED = Path("vendor") / "swagger_ui"
+"""Below the project. Chalice puts what is in ``vendor`` at the root of the zip, also when it deploys by itself."""
+
+SWAGGER_UI_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE")
+
 CONFIG_PARTS = ("environment_variables", "lambda_functions", "template_parameters", "stages")
 """The objects of ``.chalice/config.json``; each but the last is what a stage may have of its own too."""
 
@@ -116,10 +121,7 @@ def package(stage: str, folder: Path) -> None:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / "package.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            vendor(PROJECT, BUILD)
-        except NotInstalled as missing:
-            raise PackagingError(str(missing)) from missing
+        vendor_swagger_ui(PROJECT)
         # A region is all it needs of AWS; neither a profile nor a machine's role must be looked for.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -152,6 +154,31 @@ def package(stage: str, folder: Path) -> None:
     if faults := template_faults(made, timeouts_s, stage=stage):
         raise PackagingError("\n".join(faults))
     template.write_text(json.dumps(made, indent=2) + "\n")
+
+
+def vendor_swagger_ui(project: Path) -> None:
+    """
+    Put the files of Swagger UI that the API's page needs where Chalice packs them.
+
+    Each is replaced as a whole, and only by another: a ``chalice deploy`` may be packing them.
+
+    Raises:
+        PackagingError: The package that has them is not installed, or lacks one.
+    """
+    package = find_spec("flask_swagger_ui")
+    source = Path() if package is None or package.origin is None else Path(package.origin).parent / "dist"
+    folder, part = project / VENDORED, project / BUILD.name / "swagger_ui.part"
+    for parent in (folder, part.parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    for name in SWAGGER_UI_FILES:
+        try:
+            content = (source / name).read_bytes()
+        except FileNotFoundError as missing:
+            message = f"Swagger UI is not installed: there is no {name}; make setup installs flask-swagger-ui"
+            raise PackagingError(message) from missing
+        if not (folder / name).exists() or (folder / name).read_bytes() != content:
+            part.write_bytes(content)
+            part.replace(folder / name)
 
 
 def lambda_wheels(architecture: Architecture = X86_64) -> Path:

@@ -3,14 +3,23 @@
 import json
 import socket
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
 
-from chalicelib.adapters import aws_models
+from chalicelib.adapters.aws import AwsClients
+from chalicelib.adapters.aws_calls import Answer, AwsClient, Parameters
+from chalicelib.adapters.sdk_client import SdkClient
 from deployment.template import VISIBILITY_IN_TIMEOUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Made = Callable[[Parameters], Answer]
+    Around = Callable[[str, str, dict[str, Any], Made], Answer]
 
 SAFEKEEPING = {
     "DeletionProtectionEnabled",
@@ -44,6 +53,22 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
         aws_secret_access_key="test",
         config=Config(connect_timeout=1, read_timeout=10, retries={"total_max_attempts": 1}, max_pool_connections=64),
     )
+
+
+def product_client(service: str, endpoint_url: str) -> Any:
+    """The client that the product makes of a service there, which tries each call once."""
+    environment = {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    return AwsClients(environment=environment).client(service, attempts=1)
+
+
+def by_sdk(client: Any) -> Any:
+    """What the product makes of a client of boto3."""
+    return SdkClient(client)
 
 
 def create_table(dynamodb: Any, resource: str, name: str, *, forgets: bool = False) -> str:
@@ -108,57 +133,59 @@ class LosesFirstResponses:
         return twice
 
 
-class WatchedSession:
-    """The session of every client that the product makes from now on, whose events handlers can be registered for."""
+class WatchedCalls:
+    """
+    Has ``around`` make every call of the clients that the product makes itself, until `stop`.
 
-    def __init__(self) -> None:
-        self._new_session = aws_models.new_session
-        self._session = self._new_session()
-        self.register: Any = self._session.register  # its types know no handler that names what it is given
-        vars(aws_models)["new_session"] = lambda: self._session
+    It gets the service's name, the operation, its parameters, which it may change, and what makes the call of them.
+    """
+
+    def __init__(self, around: "Around") -> None:
+        self._call = made = AwsClient.call
+
+        def call(client: AwsClient, operation: str, parameters: Parameters) -> Answer:
+            return around(client.service.name, operation, dict(parameters), partial(made, client, operation))
+
+        setattr(AwsClient, "call", call)  # noqa: B010 - to the type checker it is no variable
 
     def stop(self) -> None:
-        """The next client is made by a new session, which is not watched."""
-        vars(aws_models)["new_session"] = self._new_session
+        """Calls are made as ever."""
+        setattr(AwsClient, "call", self._call)  # noqa: B010 - as above
 
 
 class CountedCalls:
     """
-    Counts the AWS calls of every client that the product makes from now on, by operation.
+    Counts the AWS calls of the clients that the product makes itself, by operation.
 
     ``write_units`` adds up what DynamoDB charges for writes, of tables and indexes.
     """
 
+    WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+
     def __init__(self) -> None:
         self._of: Counter[str] = Counter()
-        self._watched = WatchedSession()
         self.write_units = 0.0
-        self._watched.register("before-call", self._count)
-        for write in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"):
-            self._watched.register(f"provide-client-params.dynamodb.{write}", self._ask_for_units)
-            self._watched.register(f"after-call.dynamodb.{write}", self._add_units)
+        self._watched = WatchedCalls(self._counted)
 
     def stop(self) -> None:
-        """The next client is made by a new session, uncounted."""
+        """Count no more."""
         self._watched.stop()
 
-    def _count(self, event_name: str, **_: Any) -> None:
-        self._of[event_name.rpartition(".")[2]] += 1
+    def taken(self) -> dict[str, int]:
+        """The counts so far; counting begins anew."""
+        counts, self._of = dict(self._of), Counter()
+        return counts
 
-    def _ask_for_units(self, params: dict[str, Any], **_: Any) -> None:
-        params["ReturnConsumedCapacity"] = "INDEXES"
-
-    def _add_units(self, parsed: dict[str, Any], **_: Any) -> None:
+    def _counted(self, _: str, operation: str, parameters: dict[str, Any], made: "Made") -> Answer:
+        self._of[operation] += 1
+        if operation not in self.WRITES:
+            return made(parameters)
         # A refused write is charged too, but its answer does not say how much. A transaction's has one for each table.
-        consumed = parsed.get("ConsumedCapacity", [])
+        answer = made({**parameters, "ReturnConsumedCapacity": "INDEXES"})
+        consumed = answer.get("ConsumedCapacity", [])
         for each in consumed if isinstance(consumed, list) else [consumed]:
             self.write_units += each.get("CapacityUnits", 0)
-
-    def taken(self) -> dict[str, int]:
-        """The counts so far, but for receiving, which is a test's in the place of AWS; counting begins anew."""
-        counts, self._of = dict(self._of), Counter()
-        counts.pop("ReceiveMessage", None)
-        return counts
+        return answer
 
 
 class ReadUnits:

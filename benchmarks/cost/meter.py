@@ -13,15 +13,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.aws import WatchedSession
+from chalicelib.adapters.aws_calls import Answer, AwsRefusal
+from tests.aws import WatchedCalls
+
+if TYPE_CHECKING:
+    from tests.aws import Made
 
 READS = ("GetItem", "Query", "BatchGetItem")
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
-CONSISTENT = "job_backend_is_consistent"
-"""Where boto3's context of a call keeps, until its answer, whether it asked for a consistent read."""
-
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
 IN_TRANSACTION = 2
@@ -59,7 +60,7 @@ class Counts:
 
 class Meter(logging.Handler):
     """
-    Counts the AWS calls of the clients that the product makes from now on, and the lines of the log.
+    Counts the AWS calls of the clients that the product makes, and the lines of the log.
 
     Only what happens within `invocation` counts; an invocation may happen while another waits. ``formatter`` is the
     one that the functions write their lines by.
@@ -70,18 +71,10 @@ class Meter(logging.Handler):
         self.setFormatter(formatter)
         self.counts = Counts()
         self._running: list[str] = []
-        self._watched = WatchedSession()
-        watch = self._watched.register
-        watch("before-call", self._count_call)
-        for operation in READS + WRITES:
-            watch(f"provide-client-params.dynamodb.{operation}", self._ask_for_units)
-        for operation in READS:
-            watch(f"after-call.dynamodb.{operation}", self._count_read)
-        for operation in WRITES:
-            watch(f"after-call.dynamodb.{operation}", self._count_write)
+        self._watched = WatchedCalls(self._counted)
 
     def stop(self) -> None:
-        """The next client is made by a new session, uncounted."""
+        """Count no more calls."""
         self._watched.stop()
 
     def taken(self) -> Counts:
@@ -107,37 +100,44 @@ class Meter(logging.Handler):
             self.counts.log_bytes += line_bytes(line)
             self.counts.metrics |= metrics_in(line)
 
-    def _count_call(self, event_name: str, params: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - boto3's own
+    def _counted(self, service: str, operation: str, parameters: dict[str, Any], made: "Made") -> Answer:
         if not self._running:
-            return
-        service, operation = event_name.split(".")[1:]
+            return made(parameters)
+        self._count_call(service, operation, parameters)
+        if operation not in READS + WRITES:
+            return made(parameters)
+        try:
+            answer = made({**parameters, "ReturnConsumedCapacity": "TOTAL"})
+        except AwsRefusal as refusal:
+            if operation in WRITES:
+                self._count_write({**refusal.members, "Error": {"Code": refusal.code}})
+            raise
+        if operation in WRITES:
+            self._count_write(answer)
+        else:
+            of_tables = parameters.get("RequestItems", {}).values()
+            is_consistent = any(each.get("ConsistentRead", False) for each in (parameters, *of_tables))
+            by_size = read_units(answer, is_consistent=is_consistent)
+            self.counts.units["dynamodb_read_units"] += max(_told(answer), by_size)
+        return answer
+
+    def _count_call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
         self.counts.calls[self._running[-1]] += 1
         if service == "sqs":
             self.counts.units["sqs_requests"] += 1
-            if "MessageGroupId" in str(params.get("body", "")):
+            if "MessageGroupId" in str(parameters):
                 self.counts.units["sqs_fair_requests"] += 1
-        elif (service, operation) == ("eventbridge", "PutEvents"):
+        elif (service, operation) == ("events", "PutEvents"):
             # None of ours is over the 64 KB that are charged as one.
-            self.counts.units["events_put"] += len(json.loads(params["body"])["Entries"])
+            self.counts.units["events_put"] += len(parameters["Entries"])
         elif service == "ssm":
             self.counts.units["ssm_parameter_reads"] += 1
         elif service != "dynamodb" or operation not in READS + WRITES:
             message = f"{service} {operation} is charged, and not counted"
             raise NotCounted(message)
 
-    def _ask_for_units(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - boto3's own
-        params["ReturnConsumedCapacity"] = "TOTAL"
-        of_tables = params.get("RequestItems", {}).values()
-        context[CONSISTENT] = any(each.get("ConsistentRead", False) for each in (params, *of_tables))
-
-    def _count_read(self, parsed: dict[str, Any], context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - boto3's own
-        if self._running:
-            by_size = read_units(parsed, is_consistent=context[CONSISTENT])
-            self.counts.units["dynamodb_read_units"] += max(_told(parsed), by_size)
-
-    def _count_write(self, parsed: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - boto3's own
-        if self._running:
-            self.counts.units["dynamodb_write_units"] += write_units(parsed)
+    def _count_write(self, parsed: Mapping[str, Any]) -> None:
+        self.counts.units["dynamodb_write_units"] += write_units(parsed)
 
 
 def _told(parsed: Mapping[str, Any]) -> float:

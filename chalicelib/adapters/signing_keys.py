@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from chalicelib.adapters.aws import unavailable_when_away
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.signing_keys import RING_MAX_AGE, KeyRing, SigningKey
 from chalicelib.ports import Clock
@@ -192,8 +193,6 @@ class SsmSigningKeys:
         return self._tried_at is None or not timedelta(0) <= now - self._tried_at < READS_APART
 
     def _read(self, now: datetime) -> _Held:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - botocore is loaded with the first call
-
         client = self._client() if self._held is None else self._client_once()
         self._tried_at = now
         try:
@@ -203,7 +202,7 @@ class SsmSigningKeys:
         except Unavailable:
             self._went_away()
             raise
-        except (ClientError, ValueError) as fault:
+        except (AwsRefusal, ValueError) as fault:
             # A parameter that was deleted or garbled: where a good ring was read before, that one serves for its hour.
             if self._held is None:
                 raise

@@ -1,19 +1,22 @@
 """
-Named points at which a process kills itself, made of botocore's events: the product knows nothing of them.
+Named points at which a process kills itself, around the calls of AWS: the product knows nothing of them.
 
 ``before_claim`` and the like are just before the request is made, ``after_claim`` and the like just after it succeeded
 and before its answer is used. ``during_operation`` is a moment after a claim; ``before_delete`` the worker says itself.
 """
 
-import json
 import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.aws import WatchedSession
+from chalicelib.adapters.aws_calls import Answer
+from tests.aws import WatchedCalls
 from tests.chaos.steps import step_of
+
+if TYPE_CHECKING:
+    from tests.aws import Made
 
 INTO_OPERATION_S = 0.1
 """A job's way from its claim to its operation takes a few milliseconds, and most rest longer than this."""
@@ -43,22 +46,17 @@ class Failpoint:
 
     def watch(self) -> None:
         """Watch every client that the product makes from now on."""
-        session = WatchedSession()
-        for call in ("dynamodb.UpdateItem", "dynamodb.PutItem", "sqs.SendMessage"):
-            session.register(f"before-call.{call}", self._before)
-            session.register(f"after-call.{call}", self._after)
+        WatchedCalls(self._around)
 
-    def _before(self, event_name: str, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        step = step_of(event_name.rpartition(".")[2], json.loads(params["body"]))
-        context["chaos_step"] = step
+    def _around(self, _: str, operation: str, parameters: dict[str, Any], made: "Made") -> Answer:
+        step = step_of(operation, parameters)
+        if step is None:
+            return made(parameters)
         self.reach(f"before_{step}")
-
-    def _after(self, http_response: Any, context: dict[str, Any], **_: Any) -> None:
-        step = context["chaos_step"]
-        if http_response.status_code != 200:
-            return
+        answer = made(parameters)
         self.reach(f"after_{step}")
         if step == "claim" and self._point == "during_operation":
             timer = threading.Timer(INTO_OPERATION_S, self.reach, ["during_operation"])
             timer.daemon = True
             timer.start()
+        return answer

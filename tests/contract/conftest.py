@@ -58,7 +58,7 @@ from chalicelib.pause_ports import PauseRepository
 from chalicelib.ports import EverybodysJobs, JobLists, JobQueue, JobRepository, RateLimitStore, Submissions
 from chalicelib.schedule_ports import ScheduleRepository
 from chalicelib.statistics_ports import CountStore
-from tests.aws import LosesFirstResponses, client, create_queue, create_table, nowhere
+from tests.aws import LosesFirstResponses, by_sdk, client, create_queue, create_table, nowhere, product_client
 from tests.contract.conformance import ACCOUNT, AWS, STAND_INS, Subject, version_of
 from tests.contract.operation_process import Make
 from tests.delivery_fakes import InMemoryDeliveryQueue, InMemoryDeliveryRepository
@@ -187,6 +187,8 @@ class StandIn:
 
     name: str
     client: Callable[[str], Any]
+    own: Callable[[str], Any]
+    """The product's own clients, of which moto, which stands in botocore's place, knows nothing."""
 
     @property
     def dynamodb(self) -> Any:
@@ -207,6 +209,7 @@ class Aws:
 
     dynamodb: Any
     sqs: Any
+    own: Callable[[str], Any]
     new_name: Callable[[str], str]
     _made: dict[str, str] = field(default_factory=dict)
     _making: threading.Lock = field(default_factory=threading.Lock)
@@ -268,8 +271,12 @@ class Aws:
         return self._once("erasures", lambda name: create_queue(self.sqs, name, "ErasuresQueue"))
 
     def ports(self, *, dynamodb: Any = None, sqs: Any = None) -> Ports:
-        """The ports over these tables, through the given clients or the ordinary ones."""
-        return AwsPorts(aws=self, dynamodb=dynamodb or self.dynamodb, sqs=sqs or self.sqs)
+        """The ports over these tables, through clients of boto3: the given ones, or those that a test can listen to."""
+        return AwsPorts(aws=self, dynamodb=by_sdk(dynamodb or self.dynamodb), sqs=by_sdk(sqs or self.sqs))
+
+    def own_ports(self) -> Ports:
+        """The ports over these tables, through the clients that the product makes itself."""
+        return AwsPorts(aws=self, dynamodb=self.own("dynamodb"), sqs=self.own("sqs"))
 
     def _once(self, prefix: str, make: Callable[[str], str]) -> str:
         with self._making:  # several threads of a test may be the first to ask
@@ -403,7 +410,7 @@ def standing_in(name: str, request: pytest.FixtureRequest) -> Iterator[StandIn]:
     if name == "moto":
         # In this order: moto forgets the session of the others.
         with mock_aws(), _one_session():
-            yield StandIn(name=name, client=cache(client))
+            yield StandIn(name=name, client=cache(client), own=cache(lambda service: by_sdk(client(service))))
         return
     ministack: str = request.getfixturevalue("ministack")
     dynamodb_url = ministack if name == "ministack" else request.getfixturevalue("dynamodb_local")
@@ -411,11 +418,12 @@ def standing_in(name: str, request: pytest.FixtureRequest) -> Iterator[StandIn]:
         yield StandIn(
             name=name,
             client=cache(lambda service: client(service, dynamodb_url if service == "dynamodb" else ministack)),
+            own=cache(lambda service: product_client(service, dynamodb_url if service == "dynamodb" else ministack)),
         )
 
 
 def _aws(stand_in: StandIn) -> Aws:
-    return Aws(dynamodb=stand_in.dynamodb, sqs=stand_in.sqs, new_name=stand_in.new_name)
+    return Aws(dynamodb=stand_in.dynamodb, sqs=stand_in.sqs, own=stand_in.own, new_name=stand_in.new_name)
 
 
 def _ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
@@ -423,7 +431,7 @@ def _ports(request: pytest.FixtureRequest) -> Iterator[Ports]:
         yield MemoryPorts()
     else:
         with standing_in(request.param, request) as stand_in:
-            yield _aws(stand_in).ports()
+            yield _aws(stand_in).own_ports()
 
 
 @pytest.fixture(params=STAND_INS)
@@ -471,7 +479,7 @@ def lossy_ports(aws: Aws) -> Ports:
 def away_ports(aws: Aws) -> Ports:
     """Nothing listens where DynamoDB and SQS should be."""
     url = nowhere()
-    return aws.ports(dynamodb=client("dynamodb", url), sqs=client("sqs", url))
+    return AwsPorts(aws=aws, dynamodb=product_client("dynamodb", url), sqs=product_client("sqs", url))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from chalicelib.adapters.dynamodb.transactions import TRIES, Backoff
 from chalicelib.domain.credentials import Credential, Session, digest
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.users import UserId
-from tests.aws import time_to_live
+from tests.aws import by_sdk, time_to_live
 from tests.contract.accounts import (
     ADA,
     AHEAD,
@@ -258,9 +258,9 @@ class Slow:
 
 def credentials_of(aws: Aws, client: Any, waits: Waits) -> DynamoDBCredentialRepository:
     return DynamoDBCredentialRepository(
-        lambda: client,
+        lambda: by_sdk(client),
         table=aws.credentials_table,
-        audit=DynamoDBAuditTrail(lambda: client, table=aws.audit_table, retention=AUDIT_RETENTION),
+        audit=DynamoDBAuditTrail(lambda: by_sdk(client), table=aws.audit_table, retention=AUDIT_RETENTION),
         backoff=Backoff(randomness=FixedChance(0.5), pause=waits),
     )
 

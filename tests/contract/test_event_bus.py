@@ -17,7 +17,7 @@ from chalicelib.domain.cloud_events import CloudEvent
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_events import job_event
 from chalicelib.event_ports import EventBus
-from tests.aws import LosesFirstResponses, client, nowhere
+from tests.aws import LosesFirstResponses, by_sdk, nowhere, product_client
 from tests.contract.conftest import StandIn, standing_in
 from tests.event_fakes import InMemoryEventBus
 from tests.factories import make_act, make_claim, make_job
@@ -49,6 +49,7 @@ class AwsBus:
     """A bus with a rule that sends all events of the stage to a queue."""
 
     events: Any
+    own: Any
     sqs: Any
     bus_name: str
     queue_url: str
@@ -62,10 +63,10 @@ class AwsBus:
         pattern = json.dumps({"source": [STAGE], "detail": {"data": {"status": ["SUCCESS"]}}})
         events.put_rule(Name=name, EventBusName=name, EventPattern=pattern)
         events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": queue["QueueArn"]}])
-        return cls(events=events, sqs=sqs, bus_name=name, queue_url=queue_url)
+        return cls(events=events, own=stand_in.own("events"), sqs=sqs, bus_name=name, queue_url=queue_url)
 
     def bus(self, *, events: Any = None, source: str = STAGE) -> EventBridgeBus:
-        return EventBridgeBus(lambda: events or self.events, bus_name=self.bus_name, source=source)
+        return EventBridgeBus(lambda: by_sdk(events) if events else self.own, bus_name=self.bus_name, source=source)
 
     def received(self) -> list[Any]:
         """What the target has got since it was asked last."""
@@ -142,12 +143,12 @@ def test_one_that_is_refused_for_good_is_told_by_its_place(request: pytest.Fixtu
     broken = replace(second, data_json="nonsense")
     with standing_in("moto", request) as moto:
         moto.client("events").create_event_bus(Name="bus")
-        bus = EventBridgeBus(lambda: moto.client("events"), bus_name="bus", source=STAGE)
+        bus = EventBridgeBus(lambda: moto.own("events"), bus_name="bus", source=STAGE)
         assert bus.put([first, broken, third]) == {1: "MalformedDetail: Detail is malformed."}
         assert bus.put([first, third]) == {}
 
 
 def test_without_the_bus_it_says_so() -> None:
-    bus = EventBridgeBus(lambda: client("events", nowhere()), bus_name="bus", source=STAGE)
+    bus = EventBridgeBus(lambda: product_client("events", nowhere()), bus_name="bus", source=STAGE)
     with pytest.raises(Unavailable, match="the event bus does not answer"):
         bus.put(make_events())

@@ -19,7 +19,7 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import DEAD, FINAL, Job, JobError, JobId, JobKey, JobStatus
 from chalicelib.domain.users import UserId
 from chalicelib.ports import EverybodysJobs
-from tests.aws import Altered
+from tests.aws import Altered, by_sdk
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import LATER, advanced, cancelled, failed, finished, key_of, retried, retried_by_hand
 from tests.factories import KEY, make_act, make_claim, make_job
@@ -360,7 +360,7 @@ def counted_calls(aws: Aws) -> list[str]:
 
 def lists_of(aws: Aws, **calls: Any) -> DynamoDBEverybodysJobs:
     client: Any = Altered(aws.dynamodb, **calls)
-    return DynamoDBEverybodysJobs(lambda: client, table=aws.jobs_table)
+    return DynamoDBEverybodysJobs(lambda: by_sdk(client), table=aws.jobs_table)
 
 
 def test_what_the_index_shows_twice_or_too_late_is_listed_once_or_not_at_all(aws: Aws) -> None:

@@ -23,7 +23,7 @@ from chalicelib.operations.registry import OperationRegistry
 from chalicelib.services.acceptance import Acceptance
 from chalicelib.services.intake import Intake
 from chalicelib.services.rate_limiting import RateLimiter
-from tests.aws import LosesFirstResponses, client, nowhere
+from tests.aws import LosesFirstResponses, by_sdk, nowhere, product_client
 from tests.contract.conftest import Ports, StandIn, standing_in
 from tests.factories import OWNER, World, make_event, make_limits, make_user
 from tests.fakes import NOON, FixedClock
@@ -57,7 +57,7 @@ class KeepingInSqs:
 
     @property
     def port(self) -> SqsRefusedMessages:
-        return SqsRefusedMessages(lambda: self.sqs, queue_url=self.url)
+        return SqsRefusedMessages(lambda: by_sdk(self.sqs), queue_url=self.url)
 
     def kept(self) -> list[Refused]:
         answer = self.sqs.receive_message(
@@ -138,7 +138,7 @@ def test_a_refusal_whose_response_was_lost_may_be_kept_twice(stand_in: StandIn) 
 
 def test_a_message_comes_again_when_it_is_told_to(stand_in: StandIn) -> None:
     url = new_queue(stand_in, "intake")
-    queue = SqsIntakeQueue(lambda: stand_in.sqs, queue_url=url)
+    queue = SqsIntakeQueue(lambda: stand_in.own("sqs"), queue_url=url)
     stand_in.sqs.send_message(QueueUrl=url, MessageBody="body")
 
     def taken(wait_s: int) -> list[str]:
@@ -165,7 +165,7 @@ def test_a_message_comes_again_when_it_is_told_to(stand_in: StandIn) -> None:
 def test_without_the_queue_it_says_so(call: Callable[[Any, str], None], name: str) -> None:
     url = nowhere()
     with pytest.raises(Unavailable, match=f"the {name} does not answer"):
-        call(client("sqs", url), f"{url}/123456789012/intake")
+        call(product_client("sqs", url), f"{url}/123456789012/intake")
 
 
 def consumer_over(ports: Ports, refused: InMemoryRefusedMessages) -> IntakeConsumer:

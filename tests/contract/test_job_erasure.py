@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.adapters.dynamodb.batch_deletes import BATCH_ROWS, PAGE_ROWS
 from chalicelib.adapters.dynamodb.job_erasure import DynamoDBJobEraser
 from chalicelib.adapters.dynamodb.transactions import TRIES, WAIT_MAX, Backoff
@@ -20,6 +20,7 @@ from chalicelib.domain.jobs import Job, JobStatus
 from chalicelib.domain.users import UserId
 from chalicelib.ports import DueJob
 from chalicelib.services.dead_letters import DEAD_LETTERED
+from tests.aws import by_sdk
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import (
     ENDINGS,
@@ -166,8 +167,9 @@ class Waits:
 
 
 def eraser_of(aws: Aws, waits: Waits) -> DynamoDBJobEraser:
+    watched = by_sdk(aws.dynamodb)
     return DynamoDBJobEraser(
-        lambda: aws.dynamodb, table=aws.jobs_table, backoff=Backoff(randomness=FixedChance(), pause=waits)
+        lambda: watched, table=aws.jobs_table, backoff=Backoff(randomness=FixedChance(), pause=waits)
     )
 
 
@@ -244,7 +246,9 @@ def test_what_stays_undone_is_said_and_done_the_next_time(aws: Aws) -> None:
 
 def test_a_table_that_is_not_there_is_a_fault_and_no_outage(aws: Aws) -> None:
     eraser = DynamoDBJobEraser(
-        lambda: aws.dynamodb, table=aws.new_name("nowhere"), backoff=Backoff(randomness=FixedChance(), pause=Waits())
+        lambda: aws.own("dynamodb"),
+        table=aws.new_name("nowhere"),
+        backoff=Backoff(randomness=FixedChance(), pause=Waits()),
     )
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+    with pytest.raises(AwsRefusal, match="ResourceNotFoundException"):
         eraser.erase_some(OWNER)

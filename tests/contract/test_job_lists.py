@@ -16,7 +16,7 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job, JobId, JobKey, JobStatus
 from chalicelib.domain.users import UserId
 from chalicelib.ports import JobLists
-from tests.aws import Altered
+from tests.aws import Altered, by_sdk
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import cancelled, failed, finished, key_of, retried_by_hand
 from tests.factories import KEY, OWNER, make_claim, make_job
@@ -202,7 +202,7 @@ def test_a_row_that_cannot_be_read_is_left_out_and_named_in_the_log(
 
 def lists_of(aws: Aws, **calls: Any) -> DynamoDBJobLists:
     client: Any = Altered(aws.dynamodb, **calls)
-    return DynamoDBJobLists(lambda: client, table=aws.jobs_table)
+    return DynamoDBJobLists(lambda: by_sdk(client), table=aws.jobs_table)
 
 
 def test_what_the_index_still_has_is_not_listed_when_the_row_has_moved_on(aws: Aws) -> None:

@@ -8,7 +8,7 @@ from chalicelib.adapters.sqs import SqsJobQueue, from_body
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobId, JobKey
 from chalicelib.statistics_ports import QueueDepth
-from tests.aws import client, nowhere
+from tests.aws import nowhere, product_client
 from tests.contract.conftest import Aws, Ports
 from tests.factories import KEY
 
@@ -58,7 +58,7 @@ def test_received_messages_are_deleted_ten_a_call(aws: Aws) -> None:
 
 
 def test_a_queue_tells_how_many_messages_wait_are_with_a_receiver_and_are_delayed(aws: Aws) -> None:
-    queue = SqsJobQueue(lambda: aws.sqs, queue_url=aws.queue_url)
+    queue = SqsJobQueue(lambda: aws.own("sqs"), queue_url=aws.queue_url)
     assert queue.depth() == QueueDepth(waiting=0, in_flight=0, delayed=0)
     for _ in range(5):
         queue.send(KEY)
@@ -85,7 +85,7 @@ def test_without_the_queue_every_call_says_so(away_ports: Ports, call: str, argu
 
 
 def test_without_the_queue_it_does_not_tell_how_many_there_are() -> None:
-    away = client("sqs", nowhere())
+    away = product_client("sqs", nowhere())
     with pytest.raises(Unavailable, match="the job queue does not answer"):
         SqsJobQueue(lambda: away, queue_url="https://sqs.example/jobs").depth()
 

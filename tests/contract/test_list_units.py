@@ -51,7 +51,7 @@ def each_kind(number: int, owner_id: UserId) -> Job:
 def owned(request: pytest.FixtureRequest) -> Iterator[Aws]:
     """A table with an owner for each of the sizes."""
     with standing_in(request.param, request) as stand_in:
-        aws = Aws(dynamodb=stand_in.dynamodb, sqs=stand_in.sqs, new_name=stand_in.new_name)
+        aws = Aws(dynamodb=stand_in.dynamodb, sqs=stand_in.sqs, own=stand_in.own, new_name=stand_in.new_name)
         puts = [
             {"PutRequest": {"Item": to_job_item(each_kind(number, owner_of(jobs)))}}
             for jobs in SIZES

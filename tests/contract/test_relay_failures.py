@@ -3,14 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from chalicelib.adapters.relay_failures import SqsRelayFailures
 from chalicelib.domain.errors import Unavailable
 from chalicelib.event_ports import RelayFailures
-from tests.aws import LosesFirstResponses, client, nowhere
+from tests.aws import LosesFirstResponses, by_sdk, nowhere, product_client
 from tests.contract.conftest import standing_in
 from tests.event_fakes import InMemoryRelayFailures
 
@@ -32,7 +31,7 @@ def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
         return
     with standing_in(request.param, request) as stand_in:
         sqs = stand_in.sqs
-        losing: Any = LosesFirstResponses(sqs)
+        own, losing = stand_in.own("sqs"), by_sdk(LosesFirstResponses(sqs))
         queue_url = sqs.create_queue(QueueName=stand_in.new_name("relay-failures"))["QueueUrl"]
 
         def bodies() -> list[tuple[str, str]]:
@@ -42,7 +41,7 @@ def kept(request: pytest.FixtureRequest) -> Iterator[Kept]:
             return [(each["position"], each["reason"]) for each in messages]
 
         yield Kept(
-            failures=SqsRelayFailures(lambda: sqs, queue_url=queue_url),
+            failures=SqsRelayFailures(lambda: own, queue_url=queue_url),
             lossy=SqsRelayFailures(lambda: losing, queue_url=queue_url),
             kept=bodies,
         )
@@ -60,4 +59,4 @@ def test_a_send_whose_response_was_lost_may_send_twice(kept: Kept) -> None:
 
 def test_without_the_queue_it_says_so() -> None:
     with pytest.raises(Unavailable, match="the queue of relay failures does not answer"):
-        SqsRelayFailures(lambda: client("sqs", nowhere()), queue_url="http://127.0.0.1/1/queue").send(*FAILURE)
+        SqsRelayFailures(lambda: product_client("sqs", nowhere()), queue_url="http://127.0.0.1/1/queue").send(*FAILURE)

@@ -9,11 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.adapters.signing_keys import SsmSigningKeys
 from chalicelib.adapters.system import SystemPause
 from chalicelib.domain.errors import Unavailable
 from deployment.key_ring import KeyRingStore
-from tests.aws import client, nowhere
+from tests.aws import by_sdk, client, nowhere, product_client
 from tests.fakes import NOON, FixedClock
 
 NUMBERS = count(1)
@@ -22,14 +23,15 @@ NUMBERS = count(1)
 class Deployment:
     """One parameter, which an operator writes and a container reads."""
 
-    def __init__(self, ssm: Any) -> None:
+    def __init__(self, ssm: Any, own: Any = None) -> None:
         self.ssm = ssm
+        self._own = own or by_sdk(ssm)
         self.parameter = f"/stack-{next(NUMBERS)}/signing-keys"
         self.clock = FixedClock()
         self.operator = KeyRingStore(ssm, self.parameter, SystemPause())
 
     def container(self, ssm: Any = None) -> SsmSigningKeys:
-        own = ssm or self.ssm
+        own = by_sdk(ssm) if ssm else self._own
         return SsmSigningKeys(lambda: own, lambda: own, parameter=self.parameter, clock=self.clock)
 
 
@@ -39,7 +41,8 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
         with mock_aws():
             yield Deployment(client("ssm"))
     else:
-        yield Deployment(client("ssm", request.getfixturevalue("ministack")))
+        url = request.getfixturevalue("ministack")
+        yield Deployment(client("ssm", url), product_client("ssm", url))
 
 
 def test_what_is_written_is_read_and_encrypted_at_rest(deployment: Deployment) -> None:
@@ -112,13 +115,13 @@ class _WritesLate:
 
 
 def test_a_parameter_that_is_not_there_is_the_operators_business(deployment: Deployment) -> None:
-    with pytest.raises(ClientError, match="ParameterNotFound"):
+    with pytest.raises(AwsRefusal, match="ParameterNotFound"):
         deployment.container().signing()
     with pytest.raises(ClientError, match="ParameterNotFound"):
         deployment.operator.rotated(at=NOON)
 
 
 def test_without_the_parameter_store_nothing_is_signed() -> None:
-    deployment = Deployment(client("ssm", nowhere()))
+    deployment = Deployment(client("ssm", nowhere()), product_client("ssm", nowhere()))
     with pytest.raises(Unavailable, match="the parameter store does not answer"):
         deployment.container().signing()

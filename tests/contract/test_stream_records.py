@@ -44,7 +44,7 @@ def streamed(stand_in: StandIn) -> Streamed:
     arn = dynamodb.update_table(TableName=table, StreamSpecification=stream)["TableDescription"]["LatestStreamArn"]
     endpoint_url = None if stand_in.name == "moto" else dynamodb.meta.endpoint_url
     return Streamed(
-        jobs=DynamoDBJobRepository(lambda: dynamodb, table=table),
+        jobs=DynamoDBJobRepository(lambda: stand_in.own("dynamodb"), table=table),
         streams=client("dynamodbstreams", endpoint_url),
         arn=arn,
     )

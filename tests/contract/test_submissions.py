@@ -4,11 +4,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.adapters.dynamodb.submissions import DynamoDBSubmissions
 from chalicelib.adapters.dynamodb.transactions import TRIES, Backoff
 from chalicelib.domain.errors import Unavailable
@@ -16,7 +18,7 @@ from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.receipts import KEPT, KeyedRequest, Receipt, Refusal
 from chalicelib.domain.users import UserId
-from tests.aws import time_to_live
+from tests.aws import by_sdk, time_to_live
 from tests.contract.conftest import Aws, Ports
 from tests.contract.job_table import key_of
 from tests.factories import OWNER, make_act, make_job
@@ -178,7 +180,11 @@ def cancelled(*codes: str) -> Any:
     def act() -> None:
         reasons = [{"Code": code, "Message": "…"} for code in codes]
         error = {"Code": "TransactionCanceledException", "Message": f"Transaction cancelled, {codes}"}
-        answer: Any = {"Error": error, "CancellationReasons": reasons}
+        answer: Any = {
+            "Error": error,
+            "CancellationReasons": reasons,
+            "ResponseMetadata": {"HTTPStatusCode": HTTPStatus.BAD_REQUEST},
+        }
         raise ClientError(answer, "TransactWriteItems")
 
     return act
@@ -201,7 +207,7 @@ class Waits:
 
 def submissions_of(aws: Aws, client: Any, waits: Waits | None = None) -> DynamoDBSubmissions:
     return DynamoDBSubmissions(
-        lambda: client,
+        lambda: by_sdk(client),
         jobs_table=aws.jobs_table,
         idempotency_table=aws.idempotency_table,
         backoff=Backoff(randomness=FixedChance(0.5), pause=waits or Waits()),
@@ -272,7 +278,7 @@ def test_after_too_many_conflicts_it_is_unavailable(aws: Aws, call: str) -> None
 @pytest.mark.parametrize("reason", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
 def test_a_transaction_that_can_never_be_done_is_a_fault_of_ours(aws: Aws, reason: str) -> None:
     jobs = new_jobs(range(1))
-    with pytest.raises(ClientError, match=reason):
+    with pytest.raises(AwsRefusal, match=reason):
         submissions_of(aws, Interfering(aws.dynamodb, cancelled("None", reason))).add_once(jobs, receipt_of(jobs))
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.domain.audit import AuditEvent
 from chalicelib.domain.credentials import Credential
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, Unavailable
@@ -298,7 +298,7 @@ def test_a_sign_in_that_races_the_end_of_what_it_relied_on_leaves_no_session(
 
 def test_a_table_that_is_not_there_is_the_operators_business(aws: Aws) -> None:
     aws.dynamodb.delete_table(TableName=aws.users_table)
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+    with pytest.raises(AwsRefusal, match="ResourceNotFoundException"):
         aws.ports().users.find("ada")
 
 

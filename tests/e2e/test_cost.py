@@ -3,7 +3,6 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from benchmarks.cost.page import PAGE, README, Costs, in_readme, page, with_bloc
 from benchmarks.cost.prices import price_list
 from benchmarks.cost.shapes import SHAPES, counted
 from benchmarks.cost.stand import Refused, standing
-from chalicelib.adapters import aws_models
+from chalicelib.adapters.aws import AwsClients
 from chalicelib.domain import delivery, schedules, webhook_deliveries
 
 OUT_OF_DATE = "what jobs cost has changed: run make cost, and see in the difference whether that was meant"
@@ -116,10 +115,10 @@ def test_awss_own_engine_says_the_same_of_what_is_no_transaction(
 
 def test_a_call_that_is_charged_and_not_counted_is_an_error(ministack: str) -> None:
     with standing(ministack) as stand:
-        s3: Any = aws_models.new_session().create_client("s3")
-        with stand.meter.invocation("sweep"), pytest.raises(NotCounted, match="s3 ListBuckets"):
-            s3.list_buckets()
-        s3.list_buckets()
+        dynamodb = AwsClients().dynamodb
+        with stand.meter.invocation("sweep"), pytest.raises(NotCounted, match="dynamodb ListTables"):
+            dynamodb.list_tables()
+        dynamodb.list_tables()
         assert stand.meter.taken().calls == {"sweep": 1}, "outside of an invocation nothing is the product's"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib import operations
 from chalicelib.adapters import common_passwords
-from deployment import aws_models, packaging, vendored
+from deployment import packaging
 from deployment.bytecode import bytecode_name, with_own_bytecode
 from deployment.packaging import (
     TEMPLATE_NAME,
@@ -30,8 +30,6 @@ from tests.e2e.conftest import project_with
 
 PACKAGE_MAX_BYTES = 5_000_000
 COMMON_PASSWORDS_MAX_BYTES = 100_000
-AWS_MODELS_MAX_BYTES = 100_000
-"""botocore's own of the same services are 3 MB."""
 
 
 def pinned() -> set[str]:
@@ -110,7 +108,7 @@ def test_the_zip_has_what_the_apis_page_needs_of_swagger_ui_and_its_licence(pack
     with zipfile.ZipFile(packaged / ZIP_NAME) as deployed:
         names = deployed.namelist()
         assert {name for name in names if name.startswith("swagger_ui/")} == {
-            f"swagger_ui/{name}" for name in vendored.SWAGGER_UI_FILES
+            f"swagger_ui/{name}" for name in packaging.SWAGGER_UI_FILES
         }
         assert {"chalicelib/api/page/page.html", "chalicelib/api/page/start.js"} <= set(names)
         assert b"Apache License" in deployed.read("swagger_ui/LICENSE")
@@ -123,33 +121,23 @@ def test_the_zip_has_the_common_passwords_and_their_licences_in_little_room(pack
         assert deployed.getinfo("chalicelib/adapters/common_passwords.txt").compress_size < COMMON_PASSWORDS_MAX_BYTES
 
 
-def test_vendored_files_are_written_when_they_differ_and_others_removed(tmp_path: Path) -> None:
-    vendored.vendor(tmp_path, tmp_path / ".build")
-    folder = tmp_path / vendored.VENDORED
-    assert {path.name for path in (folder / "swagger_ui").iterdir()} == set(vendored.SWAGGER_UI_FILES)
-    (folder / "swagger_ui" / "swagger-ui.css").write_text("of an older version")
-    (folder / "aws_models" / "older.json").write_text("{}")
-    before = {path: path.stat().st_ino for path in folder.rglob("*.*")}
-    vendored.vendor(tmp_path, tmp_path / ".build")
-    after = {path: path.stat().st_ino for path in folder.rglob("*.*")}
-    assert {path.name for path in before if before[path] != after.get(path)} == {"swagger-ui.css", "older.json"}
-    assert (folder / "swagger_ui" / "swagger-ui.css").read_text() != "of an older version"
+def test_files_of_swagger_ui_are_written_when_they_differ(tmp_path: Path) -> None:
+    packaging.vendor_swagger_ui(tmp_path)
+    folder = tmp_path / packaging.VENDORED
+    assert {path.name for path in folder.iterdir()} == set(packaging.SWAGGER_UI_FILES)
+    (folder / "swagger-ui.css").write_text("of an older version")
+    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    packaging.vendor_swagger_ui(tmp_path)
+    after = {path.name: path.stat().st_ino for path in folder.iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {"swagger-ui.css"}
+    assert (folder / "swagger-ui.css").read_text() != "of an older version"
 
 
 def test_without_swagger_ui_nothing_is_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vendored, "find_spec", lambda _name: None)
+    monkeypatch.setattr(packaging, "find_spec", lambda _name: None)
     with pytest.raises(PackagingError, match=r"Swagger UI is not installed: .* make setup installs flask-swagger-ui"):
         package("local", tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_zip_has_of_botocores_descriptions_what_the_clients_need(packaged: Path) -> None:
-    with zipfile.ZipFile(packaged / ZIP_NAME) as deployed:
-        held = {name: deployed.read(name) for name in deployed.namelist() if name.startswith("aws_models/")}
-    assert held.pop("aws_models/LICENSE.txt").strip().startswith(b"Apache License")
-    assert held.pop("aws_models/NOTICE").startswith(b"Botocore")
-    assert held == {f"aws_models/{name}": content for name, content in aws_models.extracts().items()}
-    assert sum(map(len, held.values())) < AWS_MODELS_MAX_BYTES
 
 
 @pytest.mark.asvs("13.4.1", "15.2.3")

@@ -1,3 +1,6 @@
+"""What errors of AWS mean, by the product's own clients and by the SDK's."""
+
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,67 +12,92 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.adapters import aws
-from chalicelib.adapters.aws import AwsClients, unavailable_when_away
+from chalicelib.adapters.aws import unavailable_when_away
+from chalicelib.adapters.aws_calls import AwsAway, AwsRefusal
 from chalicelib.domain.errors import Unavailable
+from tests.aws import Altered, by_sdk
+
+Raising = Callable[[], object]
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
-        "GetItem",
-    )
+def refused(code: str, status: int = 400) -> Raising:
+    def call() -> object:
+        raise AwsRefusal(operation="dynamodb GetItem", code=code, status=status, message="no", members={})
+
+    return call
+
+
+def told_by_sdk(error: Exception) -> Raising:
+    """What comes of an error of the SDK in the client that the product makes of it."""
+
+    def get_item() -> Any:
+        raise error
+
+    return lambda: by_sdk(Altered(None, get_item=get_item)).get_item()
+
+
+def sdk_refused(code: str, status: int = 400) -> Raising:
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return told_by_sdk(ClientError(answer, "GetItem"))
+
+
+def away() -> object:
+    message = "nobody answers"
+    raise AwsAway(message)
+
+
+TRANSIENT = [
+    ("ThrottlingException", 400),
+    ("ProvisionedThroughputExceededException", 400),
+    ("RequestThrottled", 403),
+    ("TransactionInProgressException", 400),
+    ("InternalServerError", 500),
+    ("SomethingNew", 503),
+    ("SomethingNew", 429),
+]
+FAULTS = ["ResourceNotFoundException", "AccessDeniedException", "ValidationException"]
 
 
 @pytest.mark.parametrize(
-    "error",
+    "call",
     [
-        refusal("ThrottlingException"),
-        refusal("ProvisionedThroughputExceededException"),
-        refusal("RequestThrottled", 403),
-        refusal("TransactionInProgressException"),
-        refusal("InternalServerError", 500),
-        refusal("SomethingNew", 503),
-        refusal("SomethingNew", 429),
-        EndpointConnectionError(endpoint_url="http://nowhere"),
-        ConnectTimeoutError(endpoint_url="http://nowhere"),
-        ReadTimeoutError(endpoint_url="http://nowhere"),
+        *(refused(*each) for each in TRANSIENT),
+        *(sdk_refused(*each) for each in TRANSIENT),
+        away,
+        told_by_sdk(EndpointConnectionError(endpoint_url="http://nowhere")),
+        told_by_sdk(ConnectTimeoutError(endpoint_url="http://nowhere")),
+        told_by_sdk(ReadTimeoutError(endpoint_url="http://nowhere")),
     ],
 )
-def test_what_may_go_through_later_is_unavailable(error: Exception) -> None:
+def test_what_may_go_through_later_is_unavailable(call: Raising) -> None:
     with (
-        pytest.raises(Unavailable, match="the jobs table does not answer") as away,
+        pytest.raises(Unavailable, match="the jobs table does not answer") as told,
         unavailable_when_away("the jobs table"),
     ):
-        raise error
-    assert away.value.__cause__ is error
+        call()
+    assert isinstance(told.value.__cause__, AwsRefusal | AwsAway)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        refusal("ResourceNotFoundException"),
-        refusal("AccessDeniedException"),
-        refusal("ValidationException"),
-        ParamValidationError(report="no"),
-    ],
-)
-def test_a_fault_of_the_deployment_is_not_hidden(error: Exception) -> None:
-    with pytest.raises(type(error)), unavailable_when_away("the jobs table"):
-        raise error
+@pytest.mark.parametrize("call", [*map(refused, FAULTS), *map(sdk_refused, FAULTS)])
+def test_a_fault_of_the_deployment_is_not_hidden(call: Raising) -> None:
+    with (
+        pytest.raises(AwsRefusal, match=r"was refused with 400 \w+Exception: no"),
+        unavailable_when_away("the jobs table"),
+    ):
+        call()
 
 
-def test_a_client_gives_up_before_api_gateway_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    config: Any = AwsClients().dynamodb.meta.config
-    assert (config.connect_timeout, config.read_timeout) == (aws.CONNECT_TIMEOUT_S, aws.READ_TIMEOUT_S)
-    assert config.retries == {"mode": "standard", "total_max_attempts": aws.ATTEMPTS}
-    back_off_s = sum(2**retry for retry in range(aws.ATTEMPTS - 1))
-    assert 2 * (aws.ATTEMPTS * (aws.CONNECT_TIMEOUT_S + aws.READ_TIMEOUT_S) + back_off_s) < 29
+def test_a_fault_of_ours_is_not_hidden() -> None:
+    with pytest.raises(ParamValidationError), unavailable_when_away("the jobs table"):
+        told_by_sdk(ParamValidationError(report="no"))()
 
 
-def test_a_client_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    clients = AwsClients()
-    assert clients.sqs is clients.sqs
-    assert clients.ssm is clients.ssm
+def test_what_came_with_an_error_of_the_sdk_comes_with_ours() -> None:
+    answer: Any = {
+        "Error": {"Code": "ConditionalCheckFailedException"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+        "Item": {"job_id": {"S": "one"}},
+    }
+    with pytest.raises(AwsRefusal) as told:
+        told_by_sdk(ClientError(answer, "PutItem"))()
+    assert told.value.members["Item"] == {"job_id": {"S": "one"}}

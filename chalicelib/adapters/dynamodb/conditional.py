@@ -2,7 +2,7 @@
 What a refused conditional write tells.
 
 A write whose caller must tell more than yes or no asks for ``ReturnValuesOnConditionCheckFailure=ALL_OLD``. Its refusal
-comes with the row as it was, and the SDK's own retry after a lost response can be told from somebody else's change.
+comes with the row as it was, and the client's own retry after a lost response can be told from somebody else's change.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.adapters.aws import unavailable_when_away
+from chalicelib.adapters.aws_calls import AwsRefusal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -32,16 +33,14 @@ def conditional_write(table: str) -> Iterator[None]:
         ConditionRefused: The condition did not hold.
         Unavailable: DynamoDB does not answer; the write may have happened.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - botocore is loaded with the first call
-
     with unavailable_when_away(f"the {table} table"):
         try:
             yield
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        except AwsRefusal as refusal:
+            if refusal.code != "ConditionalCheckFailedException":
                 raise
-            found = cast("Mapping[str, AttributeValueTypeDef] | None", error.response.get("Item"))
-            raise ConditionRefused(found) from error
+            found = cast("Mapping[str, AttributeValueTypeDef] | None", refusal.members.get("Item"))
+            raise ConditionRefused(found) from refusal
 
 
 REFUSED = "ConditionalCheckFailed"
@@ -70,23 +69,21 @@ def transaction(table: str) -> Iterator[None]:
     """
     Run one transaction, most of it in ``table``.
 
-    botocore gives it a token of its own, so that its tries after a lost response do it once.
+    The client gives it a token of its own, so that its tries after a lost response do it once.
 
     Raises:
         TransactionCancelled: It was not done.
         Unavailable: DynamoDB does not answer; it may have been done.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - botocore is loaded with the first call
-
     with unavailable_when_away(f"the {table} table"):
         try:
             yield
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
+        except AwsRefusal as refusal:
+            if refusal.code != "TransactionCanceledException":
                 raise
-            reasons = cast("Sequence[Mapping[str, Any]]", error.response.get("CancellationReasons", []))
+            reasons = cast("Sequence[Mapping[str, Any]]", refusal.members.get("CancellationReasons", []))
             codes = [reason.get("Code", "None") for reason in reasons]
             if not PASSING_REASONS.issuperset(codes):
                 raise
             refused = {place: reasons[place].get("Item") for place, code in enumerate(codes) if code == REFUSED}
-            raise TransactionCancelled(refused) from error
+            raise TransactionCancelled(refused) from refusal
