@@ -88,7 +88,8 @@ class Book:
     """
     All that is kept of a run.
 
-    ``shares`` is, of each limit, the most that was made use of in a step, as a share of what it lets through.
+    ``shares`` is, of each limit, the most that was made use of in a step, as a share of what it lets through. Of a
+    throttle it is more than all while its burst is used.
     """
 
     held: Held = field(default_factory=Held)

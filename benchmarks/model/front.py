@@ -37,8 +37,8 @@ class Front:
         )
         self._stage.take(requests, step.seconds)
         self._account.take(requests, step.seconds)
-        self._book.share(Limit.STAGE_THROTTLE, requests, stage)
-        self._book.share(Limit.ACCOUNT_THROTTLE, requests, account)
+        self._book.share(Limit.STAGE_THROTTLE, requests, self._limits.stage_requests * step.seconds)
+        self._book.share(Limit.ACCOUNT_THROTTLE, requests, self._limits.account_requests * step.seconds)
         return self._book.passing(asked, requests * each, limit)
 
     def through_api(self, asked: list[float], running: float, limited_by: Limit | None, step: Step) -> list[float]:

@@ -68,6 +68,13 @@ class Outcome:
         )
         return ended / (last[-1].at_s - begins[0])
 
+    def last_latency(self, share: float) -> float | None:
+        """Return a percentile of the latency of the jobs that ended in the last ten minutes."""
+        last = [sample for sample in self.samples if sample.at_s > self.samples[-1].at_s - LAST_S]
+        return percentile(
+            (each for sample in last for latencies in sample.latencies.values() for each in latencies), share
+        )
+
     def latency(self, share: float, group: str | None = None) -> float | None:
         """Return a percentile of the latency, of all groups or one."""
         chosen = self.latencies.items() if group is None else [(group, self.latencies[group])]

@@ -52,16 +52,17 @@ def _answer(model: Model) -> str:
                     _called(rung.holds_up),
                     _came_of(outcome),
                     span(outcome.latency(0.99)),
+                    span(outcome.last_latency(0.99)),
                     f"{model.usd(outcome, load):,.0f}",
                 ]
             )
-    head = ["", "Stage", "Felt first", "Holds up most", "What came of it", "p99", "USD"]
+    head = ["", "Stage", "Felt first", "Holds up most", "What came of it", "p99", "at last", "USD"]
     return table(head, rows, numbers=False)
 
 
 def _came_of(outcome: Outcome) -> str:
     if outcome.done_at_s is not None and outcome.refused < 1:
-        return f"all done after {span(outcome.done_at_s)}"
+        return f"all done, the last after {span(outcome.done_at_s)}"
     done = f"{outcome.ended / outcome.wanted:.1%} done"
     parts = [
         f"{jobs / outcome.wanted:.1%} {what}"
@@ -72,7 +73,19 @@ def _came_of(outcome: Outcome) -> str:
 
 
 def _ladder(load: Load, rungs: Sequence[Rung], model: Model) -> str:
-    head = ["", "Raised", "By", "Felt first", "Holds up most", "What came of it", "p50", "p99", "Jobs/s", "USD"]
+    head = [
+        "",
+        "Raised",
+        "By",
+        "Felt first",
+        "Holds up most",
+        "What came of it",
+        "p50",
+        "p99",
+        "at last",
+        "Jobs/s",
+        "USD",
+    ]
     rows = []
     for place, rung in enumerate(rungs):
         outcome = rung.outcome
@@ -86,6 +99,7 @@ def _ladder(load: Load, rungs: Sequence[Rung], model: Model) -> str:
                 _came_of(outcome),
                 span(outcome.latency(0.5)),
                 span(outcome.latency(0.99)),
+                span(outcome.last_latency(0.99)),
                 f"{outcome.ended / outcome.samples[-1].at_s:,.0f}",
                 f"{model.usd(outcome, load):,.0f}",
             ]
