@@ -26,6 +26,9 @@ caller_id: ContextVar[str | None] = ContextVar("caller_id", default=None)
 _PLAIN_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
+_to_json = json.JSONEncoder(default=str).encode
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """How CloudWatch keeps a metric. Each value that a dimension takes is a metric of its own, paid by the month."""
@@ -74,7 +77,7 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if self._namespace and not METRICS.keys().isdisjoint(line):
             line["_aws"] = self._declaration(line, at_epoch_ms=int(record.created * 1000))
-        return json.dumps(line, default=str)
+        return _to_json(line)
 
     def _declaration(self, line: Mapping[str, object], *, at_epoch_ms: int) -> dict[str, object]:
         by_dimensions: dict[tuple[str, ...], list[dict[str, str]]] = {}
@@ -110,6 +113,8 @@ def configure_logging(level: str, *, namespace: str = "") -> None:
 
     A level that is none is said in the log, which then begins at INFO: a misspelt setting must not stop the functions.
     """
+    # No line says which thread, process or task wrote it, so none is asked: docs.python.org/howto/logging, Optimization.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(namespace))
     known = level in logging.getLevelNamesMapping()

@@ -12,6 +12,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -154,6 +155,7 @@ def _check_signature(token: str, key: SigningKey) -> None:
         raise _refused() from None
 
 
+@cache
 def _jws() -> "PyJWS":
     from jwt import PyJWS  # noqa: PLC0415 - see the class
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
@@ -225,6 +226,7 @@ def _found(refused: ConditionRefused) -> Job | None:
     return from_job_item(refused.found) if refused.found else None
 
 
+@lru_cache(maxsize=64)
 def _names_in(*expressions: str) -> Mapping[str, str]:
     """Return the placeholders that occur, each for the attribute of its name; some are reserved words of DynamoDB."""
     words: Iterable[str] = " ".join(expressions).replace("(", " ").replace(")", " ").replace(",", " ").split()
