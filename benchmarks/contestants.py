@@ -142,7 +142,7 @@ def _compile(folder: Path) -> None:
 
 def _copy(names: Iterable[str], source: Path, target: Path, *, only: frozenset[str] = frozenset()) -> None:
     """Copy packages and all that they need, as their own metadata say, without bytecode; or ``only`` some of those."""
-    for distribution in _with_needs(names, source, only):
+    for distribution in with_needs(names, source, only):
         for file in distribution.files or []:
             if file.suffix == ".pyc" or ".." in file.parts:
                 continue
@@ -151,7 +151,8 @@ def _copy(names: Iterable[str], source: Path, target: Path, *, only: frozenset[s
             shutil.copyfile(source / file, place)
 
 
-def _with_needs(names: Iterable[str], source: Path, only: frozenset[str]) -> list[Distribution]:
+def with_needs(names: Iterable[str], source: Path, only: frozenset[str] = frozenset()) -> list[Distribution]:
+    """Return what is installed in ``source`` of these packages and of all that they need; or ``only`` some of those."""
     installed = {canonicalize_name(each.name): each for each in distributions(path=[str(source)])}
     found: dict[str, Distribution] = {}
     wanted = [canonicalize_name(name) for name in names]
