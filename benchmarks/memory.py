@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import linear_regression
 from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
 
 import app
 from benchmarks.measure import show
@@ -148,7 +148,8 @@ class _Answers:
             body = self._claimed.replace(self._template_id, asked["Key"]["job_id"]["S"])
         elif {"S": "SUCCESS"} in asked["ExpressionAttributeValues"].values():
             self.done += 1
-        headers = HeadersDict({"Content-Type": "application/x-amz-json-1.0"})
+        headers = HTTPHeaders()
+        headers["Content-Type"] = "application/x-amz-json-1.0"
         return AWSResponse(request.url, HTTPStatus.OK, headers, _Raw(body.encode()))
 
 
