@@ -43,7 +43,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo emulator deploy destroy infra outputs logs smoke redrive keys admin test test-fast test-all \
-  simulate mutants chaos bench model bench-lists bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
+  simulate mutants chaos bench model bench-scale bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
   lock clean
 
 help: ## Show this help

@@ -112,6 +112,8 @@ def costs_of(
         for loaded, size in pairwise((0, *sizes)):
             load(endpoint_url, bench.jobs_table, owners, range(loaded, size))
             owner_id, numbers = owners.in_the_middle(size)
+            if not loaded:
+                bench.costs(owner_id, numbers)  # once for the engine, which is slow at first
             for what, cost in bench.costs(owner_id, numbers).items():
                 costs.setdefault(what, {})[size] = cost
     finally:
@@ -199,7 +201,7 @@ def _seconds(call: Callable[[], object]) -> float:
 @contextmanager
 def _engine() -> Iterator[tuple[str, str]]:
     try:
-        with running_dynamodb_local() as endpoint_url:
+        with running_dynamodb_local(lives_long=True) as endpoint_url:
             yield "DynamoDB Local", endpoint_url
             return
     except DynamoDBLocalMissing as missing:
