@@ -25,7 +25,6 @@ import boto3
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from benchmarks.entering import INTERPRETER
 from deployment.packaging import BUILD, PROJECT, ZIP_NAME, package
 
 PEERS = BUILD / "peers" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
@@ -135,7 +134,7 @@ def prepared(folder: Path) -> tuple[list[Program], Mode]:
 def _compile(folder: Path) -> None:
     """Compile all modules, never to be compared with their source: as one would who knows that dates are lost."""
     # By another process: this one may be told to keep bytecode elsewhere.
-    command = (INTERPRETER, "-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", str(folder))
+    command = (sys.executable, "-I", "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", str(folder))
     # A file that no version of Python reads, such as a template of a module, is left out and is no failure.
     subprocess.run(command, check=False)  # noqa: S603 - this very interpreter, and no shell
 

@@ -2,20 +2,17 @@
 
 import json
 import subprocess
-import sys
 import time
+import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-INTERPRETER = str(Path(sys.executable).resolve())
-"""That of the virtual environment, without the environment."""
-
-FLAGS = ("-I", "-S", "-B")
+FLAGS = ("-I", "-B")
 """
-Neither this machine's settings nor its packages, and no bytecode is written, as Lambda's code folder is read-only.
+None of this machine's settings, and no bytecode is written, as Lambda's code folder is read-only.
 
 What a contestant starts has no such flags, so that it is told by `_NO_BYTECODE` too.
 """
@@ -66,6 +63,7 @@ class Order:
     Without a handler, the module is only imported.
     """
 
+    interpreter: Path
     path: Sequence[Path]
     module: str
     handler: str = ""
@@ -90,6 +88,16 @@ class Entered:
     errors: str
 
 
+def bare_interpreter(folder: Path) -> Path:
+    """
+    Make this interpreter anew in ``folder``, with nothing installed; return it.
+
+    What is installed beside the one at hand may run at each start, as files named ``.pth`` do.
+    """
+    venv.create(folder, symlinks=True)
+    return folder / "bin" / "python"
+
+
 def entered(order: Order, *flags: str) -> Entered:
     """
     Enter a fresh interpreter; ``flags`` are more of the interpreter's.
@@ -110,7 +118,7 @@ def entered(order: Order, *flags: str) -> Entered:
         )
         began_at_s = time.monotonic()
         done = subprocess.run(  # noqa: S603 - this very interpreter, and no shell
-            [INTERPRETER, *FLAGS, *flags, "-c", _PROGRAM],
+            [str(order.interpreter), *FLAGS, *flags, "-c", _PROGRAM],
             cwd=folder,
             env={**order.environment, **_NO_BYTECODE},
             input=text,

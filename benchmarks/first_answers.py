@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jwt
 
 from benchmarks.answering import StandIn, answering
 from benchmarks.contestants import PRODUCT, Program
-from benchmarks.entering import Entered, Failed, Order, entered
+from benchmarks.entering import Entered, Failed, Order, bare_interpreter, entered
 from chalicelib.adapters.dynamodb.account_items import to_credential_item
 from chalicelib.adapters.dynamodb.items import to_job_item
 from chalicelib.adapters.signing_keys import to_text
@@ -40,8 +42,9 @@ AN_HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """The stand-in for AWS, the environment of all functions, and the event of each first answer."""
+    """An interpreter, the stand-in for AWS, the environment of all functions, and the event of each first answer."""
 
+    interpreter: Path
     aws: StandIn
     environment: Mapping[str, str]
     events: Mapping[str, Mapping[str, Any]]
@@ -50,7 +53,14 @@ class Stand:
         """Return how a contestant is entered for one of `ANSWERS`."""
         module, handler = program.consumer if what == "consume" else program.api
         event = self.events["peers' submit" if what == "submit" and program.name != PRODUCT else what]
-        return Order(path=program.path, module=module, handler=handler, event=event, environment=self.environment)
+        return Order(
+            interpreter=self.interpreter,
+            path=program.path,
+            module=module,
+            handler=handler,
+            event=event,
+            environment=self.environment,
+        )
 
     def first_answer(self, program: Program, what: str) -> Entered:
         """
@@ -105,8 +115,13 @@ def standing() -> Iterator[Stand]:
         for what, token in tokens.items()
     }
     events = {"health": api_event("GET", "/health"), "consume": sqs_event(to_body(make_job().key)), **submits}
-    with answering(_answers(session, ring, variables, now)) as aws:
-        yield Stand(aws=aws, environment=variables | {"AWS_ENDPOINT_URL": aws.endpoint_url}, events=events)
+    with TemporaryDirectory() as folder, answering(_answers(session, ring, variables, now)) as aws:
+        yield Stand(
+            interpreter=bare_interpreter(Path(folder)),
+            aws=aws,
+            environment=variables | {"AWS_ENDPOINT_URL": aws.endpoint_url},
+            events=events,
+        )
 
 
 def _token(session: Session, ring: KeyRing, issuer: str, now: datetime) -> str:

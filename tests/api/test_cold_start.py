@@ -60,6 +60,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 @pytest.mark.parametrize("what", ["health", "submit", "consume"])
 def test_a_first_answer_imports_no_more_than_it_did(stand: Stand, program: Program, what: str) -> None:
     found = stand.first_answer(program, what)
+    assert min(found.wall_ms, found.cpu_ms) > 0
     for step, modules in (("start", found.modules_at_start), (what, found.modules)):
         packages = Counter(name.partition(".")[0] for name in modules - {"__main__"})
         counted = {name: number for name, number in packages.items() if name not in sys.stdlib_module_names}
@@ -79,18 +80,10 @@ def test_a_first_answer_imports_no_more_than_it_did(stand: Stand, program: Progr
         )
 
 
-def test_what_an_answer_took_is_the_time_until_it_and_no_less_than_the_processors(
-    stand: Stand, program: Program
-) -> None:
-    found = stand.first_answer(program, "health")
-    assert found.cpu_ms > 0
-    assert 0 < found.wall_ms < 60_000
-
-
 def test_a_program_that_ends_without_an_answer_is_told_of_with_what_it_said(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("raise SystemExit('no luck')")
     with pytest.raises(Failed, match="no luck"):
-        entered(Order(path=[tmp_path], module="broken", environment={}))
+        entered(Order(interpreter=Path(sys.executable), path=[tmp_path], module="broken", environment={}))
 
 
 def test_the_stand_in_answers_as_it_was_told_and_tells_what_it_was_asked() -> None:

@@ -25,6 +25,6 @@ def test_flat_is_what_grows_by_less_than_one_object_a_batch(each: float, *, is_f
 
 
 def test_both_processes_are_looked_at_while_jobs_are_done() -> None:
-    found = measured(jobs=200)
-    assert found.looks[-1].jobs == 200
+    found = measured(jobs=100)
+    assert found.looks[-1].jobs == 100
     assert all(kib > 1000 for look in found.looks for kib in look.resident_kib.values())
