@@ -43,7 +43,7 @@ PIP_PROGRESS = /^(Collecting|Processing)/ {printf "\r  package %d of about %d", 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo emulator deploy destroy infra outputs logs smoke redrive keys admin test test-fast test-all \
-  simulate mutants chaos bench model bench-lists bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
+  simulate mutants chaos bench model bench-scale bench-sign-in cost conformance fuzz screenshots lint format check package audit sbom \
   lock clean
 
 help: ## Show this help
@@ -135,8 +135,8 @@ bench: $(PEERS_INSTALLED) ## Measure the product beside what one would use inste
 model: $(PEERS_INSTALLED) ## Simulate the deployed service at internet scale, and rewrite docs/model.md and its plots
 	@$(BIN)/python -m benchmarks.model
 
-bench-lists: $(INSTALLED) ## Show that a page of a list costs the same at JOBS=1000000 jobs of one owner as at 1,000
-	@$(BIN)/python -m benchmarks.list_page
+bench-scale: $(INSTALLED) ## Show that a list page, a claim and a limit cost the same at JOBS=1000000 jobs as at 1,000
+	@$(BIN)/python -m benchmarks.scale
 
 bench-sign-in: $(INSTALLED) ## Show that the time of a refused sign-in does not tell if there is such a user (PAIRS=2000)
 	@$(BIN)/python -m benchmarks.sign_in_timing

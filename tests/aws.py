@@ -188,25 +188,25 @@ class CountedCalls:
         return answer
 
 
-class ReadUnits:
-    """Adds up what DynamoDB charges for the reads of one client within the block, of tables and indexes."""
+class _Units:
+    """Adds up what DynamoDB charges for some calls of one client within the block, of tables and indexes."""
 
-    _READS = ("GetItem", "Query", "BatchGetItem")
+    _CALLS: tuple[str, ...]
 
     def __init__(self, dynamodb: Any) -> None:
         self._events = dynamodb.meta.events
         self._units = 0.0
 
     def __enter__(self) -> Self:
-        for read in self._READS:
-            self._events.register(f"provide-client-params.dynamodb.{read}", self._ask_for_units)
-            self._events.register(f"after-call.dynamodb.{read}", self._add_units)
+        for call in self._CALLS:
+            self._events.register(f"provide-client-params.dynamodb.{call}", self._ask_for_units)
+            self._events.register(f"after-call.dynamodb.{call}", self._add_units)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for read in self._READS:
-            self._events.unregister(f"provide-client-params.dynamodb.{read}", self._ask_for_units)
-            self._events.unregister(f"after-call.dynamodb.{read}", self._add_units)
+        for call in self._CALLS:
+            self._events.unregister(f"provide-client-params.dynamodb.{call}", self._ask_for_units)
+            self._events.unregister(f"after-call.dynamodb.{call}", self._add_units)
 
     def taken(self) -> float:
         """The units so far; adding up begins anew."""
@@ -220,6 +220,18 @@ class ReadUnits:
         consumed = parsed.get("ConsumedCapacity", [])  # which MiniStack leaves out of BatchGetItem's answer
         for each in consumed if isinstance(consumed, list) else [consumed]:
             self._units += each["CapacityUnits"]
+
+
+class ReadUnits(_Units):
+    """Adds up those of reads."""
+
+    _CALLS = ("GetItem", "Query", "BatchGetItem")
+
+
+class WriteUnits(_Units):
+    """Adds up those of writes."""
+
+    _CALLS = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
 
 
 class Altered:

@@ -57,9 +57,11 @@ class DynamoDBLocalError(Exception):
 
 
 @contextmanager
-def running_dynamodb_local() -> Iterator[str]:
+def running_dynamodb_local(*, lives_long: bool = False) -> Iterator[str]:
     """
     Run the engine for the length of the block; give its endpoint URL.
+
+    One that ``lives_long`` has its code compiled well, which is earned back after some ten thousand rows.
 
     Raises:
         DynamoDBLocalMissing: There is no Java, or the engine cannot be fetched.
@@ -70,7 +72,7 @@ def running_dynamodb_local() -> Iterator[str]:
         endpoint_url, origin = nowhere(), f"http://{uuid4()}.invalid"
         # Written at its end whatever is read meanwhile, and gone with the last who holds it open.
         with TemporaryFile("a+b") as log:
-            process = _start(_command(java, engine, endpoint_url, origin), log)
+            process = _start(_command(java, engine, endpoint_url, origin, lives_long=lives_long), log)
             try:
                 if _listens(process, endpoint_url, origin, log):
                     yield endpoint_url
@@ -84,10 +86,10 @@ def running_dynamodb_local() -> Iterator[str]:
     raise DynamoDBLocalError(message)
 
 
-def _command(java: str, engine: Path, endpoint_url: str, origin: str) -> list[str]:
+def _command(java: str, engine: Path, endpoint_url: str, origin: str, *, lives_long: bool) -> list[str]:
     return [
         *("env", "DDB_LOCAL_TELEMETRY=0"),  # its option for this, -disableTelemetry, does not do it
-        *(java, "-XX:TieredStopAtLevel=1"),  # starts sooner; a short life never earns the better code back
+        *(java, *(() if lives_long else ("-XX:TieredStopAtLevel=1",))),  # without better code it starts sooner
         *(f"-Djava.library.path={engine}/DynamoDBLocal_lib", "-jar", f"{engine}/DynamoDBLocal.jar"),
         *("-inMemory", "-port", endpoint_url.rpartition(":")[2], "-cors", origin),
     ]
