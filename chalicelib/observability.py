@@ -113,7 +113,7 @@ def configure_logging(level: str, *, namespace: str = "") -> None:
 
     A level that is none is said in the log, which then begins at INFO: a misspelt setting must not stop the functions.
     """
-    # No line says which thread, process or task wrote it, so none is asked: docs.python.org/howto/logging, Optimization.
+    # No line says which thread or process wrote it, so none is asked: Optimization, in docs.python.org/howto/logging.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter(namespace))
