@@ -2,7 +2,8 @@
 The Lambda entry points: the HTTP API, the consumers of queues and stream, the sweep, and the operator's redrive.
 
 Handlers of events are declared here and nowhere else: one that a blueprint declares is entered without ever importing
-this module. Nothing is built at import; the first event builds the services, once per container.
+this module. Of the services a container has those that it needs, each once: what all its events need is made at import
+where Lambda says which function it is, the rest with the first event that needs it. None of it reaches anything.
 """
 
 import functools
@@ -11,14 +12,15 @@ from dataclasses import asdict
 
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SQSEvent
 
-from chalicelib.api.edge import http_edge
-from chalicelib.api.endpoint import register
-from chalicelib.api.routes import ENDPOINTS
-from chalicelib.bootstrap import Services, build
+from chalicelib.batches import BatchResponse
+from chalicelib.bootstrap import Services, build, prepare
 from chalicelib.config import Settings
-from chalicelib.consumer import BatchResponse
-from chalicelib.invocation import messages, named_invocation, time_left
+from chalicelib.invocation import messages, named_invocation, serves_http, time_left
 from chalicelib.observability import configure_logging
+from chalicelib.wiring.once import Once
+
+HANDLER = os.environ.get("_HANDLER", "")
+"""The function that this process is for, by its handler; set by Lambda."""
 
 STACK_NAME = os.environ.get("STACK_NAME", "job-backend")
 """Namespace of the metrics. Begins the queues' names too, for ``chalice deploy``; the template names them by ARN."""
@@ -36,18 +38,26 @@ def allowed_origins() -> frozenset[str]:
     return Settings.from_env(os.environ).cors_allowed_origins
 
 
-app.register_middleware(http_edge(allowed_origins), "http")
 for kind in ("sqs", "dynamodb", "scheduled", "pure_lambda"):
     app.register_middleware(named_invocation, kind)
 
 
-@functools.cache
+@Once
 def services() -> Services:
     """Return the services of this container, built from its environment."""
     return build(Settings.from_env(os.environ))
 
 
-register(app, ENDPOINTS, services)
+# The API is by far the most of what there is to load, and only one of the functions is it.
+if serves_http(HANDLER):
+    from chalicelib.api.edge import http_edge
+    from chalicelib.api.endpoint import register
+    from chalicelib.api.routes import ENDPOINTS
+
+    app.register_middleware(http_edge(allowed_origins), "http")
+    register(app, ENDPOINTS, services)
+
+prepare(services, HANDLER)
 
 
 # Without a maximum, a backlog takes the account's whole concurrency and the API is throttled with it; the same below.

@@ -70,7 +70,7 @@ class Settings:
     Names of tables, queue and parameter are set by the template; the numbers by ``.chalice/config.json``.
     ``body_max_bytes`` bounds a request's body and, as stored, a job's data. Three may be absent:
     ``partial_batch_responses``, which is then false, says what the event source mappings were made with; see
-    `chalicelib.consumer`. ``cors_allowed_origins``, then empty, are the origins whose pages may read answers, or
+    `chalicelib.batches`. ``cors_allowed_origins``, then empty, are the origins whose pages may read answers, or
     `ANY_ORIGIN` alone. ``webhooks_to_anywhere``, then false, lets webhooks have ``http``, any port, and addresses that
     are not public; for a laptop only.
 

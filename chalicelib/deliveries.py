@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chalicelib.adapters.delivery_queue import from_body
 from chalicelib.adapters.sqs import ForeignMessage
-from chalicelib.consumer import BatchResponse, Message, batch_response
+from chalicelib.batches import BatchResponse, Message, batch_response
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_dispatch import log_fields
@@ -20,7 +20,7 @@ class DeliveryConsumer:
     Settles the messages of the deliveries queue.
 
     ``partial_responses`` tells whether the event source mapping has ``ReportBatchItemFailures``; see
-    `chalicelib.consumer`. Without it a message that fails brings its whole batch back, which does no harm: what was
+    `chalicelib.batches`. Without it a message that fails brings its whole batch back, which does no harm: what was
     tried is not due any more.
     """
 

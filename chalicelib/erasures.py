@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from chalicelib.adapters.erasure_queue import from_body
 from chalicelib.adapters.sqs import ForeignMessage
-from chalicelib.consumer import BatchResponse, Message, batch_response
+from chalicelib.batches import BatchResponse, Message, batch_response
 from chalicelib.domain.errors import Unavailable
 from chalicelib.services.erasure import ErasureService
 
@@ -20,7 +20,7 @@ class ErasureConsumer:
     Settles the messages of the erasures queue.
 
     ``partial_responses`` tells whether the event source mapping has ``ReportBatchItemFailures``; see
-    `chalicelib.consumer`. Without it a message that fails brings its whole batch back, which does no harm: what is
+    `chalicelib.batches`. Without it a message that fails brings its whole batch back, which does no harm: what is
     erased is erased again.
     """
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from chalicelib.adapters.intake_messages import order_in
-from chalicelib.consumer import BatchResponse, Message, batch_response
+from chalicelib.batches import BatchResponse, Message, batch_response
 from chalicelib.domain.errors import RateLimited, RequestRefused, Unavailable
 from chalicelib.domain.receipts import Refusal
 from chalicelib.intake_ports import IntakeQueue, RefusedMessages
@@ -34,7 +34,7 @@ class IntakeConsumer:
     Settles the messages of the intake queue.
 
     ``partial_responses`` tells whether the event source mapping has ``ReportBatchItemFailures``; see
-    `chalicelib.consumer`. Without it a message that fails brings its whole batch back. An event whose job was made has
+    `chalicelib.batches`. Without it a message that fails brings its whole batch back. An event whose job was made has
     it then, and what was refused is refused once more; in batches of one, neither happens.
     """
 

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
 
-from chalicelib.consumer import Message
+from chalicelib.batches import Message
 from chalicelib.observability import request_id
+
+MODULE = "app"
+"""Of the handlers, as Lambda's setting names them."""
 
 
 class LambdaContext(Protocol):
@@ -16,6 +19,20 @@ class LambdaContext(Protocol):
     def get_remaining_time_in_millis(self) -> int:
         """Return how long Lambda lets this invocation run on."""
         ...
+
+
+def serves_http(handler: str) -> bool:
+    """
+    Tell whether the process of this ``_HANDLER`` may have to answer HTTP requests: any but that of another function.
+
+    Lambda sets that to the function's handler. It is empty where no function is entered, as in tests and when Chalice
+    makes a template, and names another module where something is wrapped around the handlers.
+
+    >>> serves_http("app.app"), serves_http(""), serves_http("wrapper.handler"), serves_http("app.consume")
+    (True, True, True, False)
+    """
+    module, _, function = handler.rpartition(".")
+    return module != MODULE or function == "app"
 
 
 def time_left(context: object) -> Callable[[], timedelta]:

@@ -8,16 +8,18 @@ same protocols live in ``tests/``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.jobs import Claim, Job, JobId, JobKey
 from chalicelib.domain.operations import OperationPolicy
 from chalicelib.domain.rate_limits import Limit, Taking, Tally
 from chalicelib.domain.receipts import Receipt
-from chalicelib.domain.signing_keys import SigningKey
 from chalicelib.domain.tokens import AccessClaims
 from chalicelib.domain.users import PasswordCheck, UserId
+
+if TYPE_CHECKING:
+    from chalicelib.domain.job_filters import JobFilter
+    from chalicelib.domain.signing_keys import SigningKey
 
 
 class Clock(Protocol):
@@ -201,7 +203,7 @@ class Submissions(Protocol):
 class JobLists(Protocol):
     """The jobs of one owner."""
 
-    def page(self, owner_id: UserId, wanted: JobFilter, *, limit: int, after: JobId | None) -> JobPage:
+    def page(self, owner_id: UserId, wanted: "JobFilter", *, limit: int, after: JobId | None) -> JobPage:
         """
         Return at most ``limit`` of the owner's jobs that match, older than ``after`` when that is given.
 
@@ -215,7 +217,7 @@ class JobLists(Protocol):
 class EverybodysJobs(Protocol):
     """The jobs of all owners, where an index has them together: those that are not final, and the FAILED ones."""
 
-    def page(self, wanted: JobFilter, *, limit: int, after: str | None) -> FoundPage:
+    def page(self, wanted: "JobFilter", *, limit: int, after: str | None) -> FoundPage:
         """
         Return at most ``limit`` jobs that match, behind the place ``after`` when that is given.
 
@@ -234,7 +236,7 @@ class EverybodysJobs(Protocol):
 class CursorSeal(Protocol):
     """Cursors: where a list goes on, in a form that nobody else can make."""
 
-    def sealed(self, after: str, *, owner_id: UserId, wanted: JobFilter | str) -> str:
+    def sealed(self, after: str, *, owner_id: UserId, wanted: "JobFilter | str") -> str:
         """
         Return the cursor that goes on after something in this owner's list of these jobs or of this name.
 
@@ -242,7 +244,7 @@ class CursorSeal(Protocol):
         """
         ...
 
-    def opened(self, cursor: str, *, owner_id: UserId, wanted: JobFilter | str) -> str | None:
+    def opened(self, cursor: str, *, owner_id: UserId, wanted: "JobFilter | str") -> str | None:
         """Return what was sealed, ``None`` when this is not a cursor of this owner's list."""
         ...
 
@@ -294,11 +296,11 @@ class JobQueue(Protocol):
 class SigningKeys(Protocol):
     """The keys of the ring, by the clock, as lately read."""
 
-    def signing(self) -> SigningKey:
+    def signing(self) -> "SigningKey":
         """Return the key that signs now."""
         ...
 
-    def verifying(self, kid: str) -> SigningKey | None:
+    def verifying(self, kid: str) -> "SigningKey | None":
         """
         Return the key of this kid, or ``None`` when what it signed does not count, or no key has it.
 
@@ -307,7 +309,7 @@ class SigningKeys(Protocol):
         """
         ...
 
-    def all_verifying(self) -> Sequence[SigningKey]:
+    def all_verifying(self) -> "Sequence[SigningKey]":
         """Return every key whose signatures count, the one that signs now first."""
         ...
 

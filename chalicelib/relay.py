@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.adapters.dynamodb.stream_records import change_of
-from chalicelib.consumer import BatchResponse
+from chalicelib.batches import BatchResponse
 from chalicelib.services.counting import Counting
 from chalicelib.services.relaying import Relay, RelayBroke
 
@@ -24,7 +24,7 @@ class RelayConsumer:
     Settles batches of the jobs table's stream.
 
     ``partial_responses`` tells whether the event source mapping has ``ReportBatchItemFailures``; see
-    `chalicelib.consumer`. Without it a change that is to come again brings its whole batch back, whose events are then
+    `chalicelib.batches`. Without it a change that is to come again brings its whole batch back, whose events are then
     told twice. Ends are counted of what does not come again; without ``counting`` none are.
     """
 

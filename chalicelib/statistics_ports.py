@@ -4,18 +4,20 @@ What statistics need from the outside, as protocols.
 As in `chalicelib.ports`, every method that reaches AWS raises `Unavailable` when the other side does not answer.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from chalicelib.domain.job_ends import Addition, Count
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.domain.job_ends import Addition, Count
 
 
 class CountStore(Protocol):
     """Counts of jobs' ends."""
 
-    def add(self, addition: Addition) -> bool:
+    def add(self, addition: "Addition") -> bool:
         """
         Add to a count, in one write; false, and nothing added, if the last addition to it had the same batch.
 
@@ -23,7 +25,7 @@ class CountStore(Protocol):
         """
         ...
 
-    def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> Sequence[Count]:
+    def of_day(self, begins_at: datetime, ends_at: datetime, *, limit: int) -> "Sequence[Count]":
         """
         Return the counts of the slots from one instant to before another of the same day, UTC, or its end.
 

@@ -1,16 +1,14 @@
 """Makes the objects of the domain, with only what a test cares about spelled out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from chalicelib import operations
-from chalicelib.account_wiring import AccountServices, wired_accounts
-from chalicelib.adapters.cursors import HmacCursorSeal
+from chalicelib.adapters.aws import AwsClients
 from chalicelib.adapters.timetables import CronsimTimetable
 from chalicelib.bootstrap import Services
-from chalicelib.consumer import Consumer
-from chalicelib.deliveries import DeliveryConsumer
+from chalicelib.config import Settings
 from chalicelib.domain.audit import AuditAction, AuditEvent, EventId
 from chalicelib.domain.cloud_events import JOB_EVENTS, CloudEvent, EventType
 from chalicelib.domain.credentials import KEY_SCOPES, ApiKey, CredentialId, Session, digest
@@ -23,37 +21,29 @@ from chalicelib.domain.tokens import SessionLimits
 from chalicelib.domain.users import User, UserId
 from chalicelib.domain.webhook_deliveries import Delivery, DeliveryId, DeliveryKey, DeliveryStatus
 from chalicelib.domain.webhooks import Webhook, WebhookId
-from chalicelib.erasures import ErasureConsumer
-from chalicelib.intake import IntakeConsumer
-from chalicelib.job_administration_wiring import JobAdministrationServices, wired_job_administration
 from chalicelib.operations.registry import OperationRegistry
 from chalicelib.ports import OperationRunner, PasswordHasher, SigningKeys, Succession, TokenCodec
-from chalicelib.relay import RelayConsumer
 from chalicelib.services.acceptance import Acceptance
 from chalicelib.services.auditing import Auditing
-from chalicelib.services.counting import Counting
 from chalicelib.services.dead_letters import DeadLetters
 from chalicelib.services.delivering import Delivering
 from chalicelib.services.delivery_sweeping import DeliverySweep
 from chalicelib.services.erasure import ErasureService
-from chalicelib.services.every_minute import EveryMinute
 from chalicelib.services.execution import Execution
 from chalicelib.services.firing import Firing
-from chalicelib.services.intake import Intake
 from chalicelib.services.jobs import JobService
 from chalicelib.services.known_pauses import KnownPauses
 from chalicelib.services.pausing import PauseService
-from chalicelib.services.rate_limiting import RateLimiter
 from chalicelib.services.relaying import Relay
 from chalicelib.services.resuming import WaitingJobs
 from chalicelib.services.schedules import ScheduleService
 from chalicelib.services.statistics import StatisticsService
-from chalicelib.services.submission import SubmissionService
 from chalicelib.services.sweeping import Sweep
-from chalicelib.services.waiting import Waiting
 from chalicelib.services.webhook_deliveries import DeliveryService
 from chalicelib.services.webhooks import WebhookService
+from chalicelib.wiring.adapters import Adapters
 from tests.delivery_fakes import InMemoryDeliveryQueue, InMemoryDeliveryRepository, PlainSigner, Receivers
+from tests.deployment import environment
 from tests.event_fakes import InMemoryEventBus, InMemoryRelayFailures
 from tests.fakes import (
     NOON,
@@ -89,6 +79,7 @@ KEY = JobKey(owner_id=OWNER, job_id=JobId("01900000-0000-7000-8000-000000000001"
 TIMEOUT = timedelta(seconds=60)
 LEASE_MARGIN = timedelta(seconds=15)
 LEASE = TIMEOUT + LEASE_MARGIN
+SETTINGS = Settings.from_env(environment(STACK_NAME="job-backend"))
 
 
 SQUARE_SUMS = JobsOfOperation(operation="square_sum")
@@ -430,22 +421,6 @@ class World:
             retention=timedelta(days=14),
         )
 
-    def account_services(self) -> AccountServices:
-        return wired_accounts(
-            users=self.users,
-            credentials=self.credentials,
-            audit=self.audit,
-            erasures=self.erasures,
-            passwords=self.passwords,
-            blocklist=InMemoryBlocklist(),
-            tokens=self.tokens or PlainTokens(self.clock),
-            succession=self.succession,
-            clock=self.clock,
-            ids=self.ids,
-            limits=self.session_limits,
-            schedules=self.schedule_service(),
-        )
-
     def schedule_service(self) -> ScheduleService:
         return ScheduleService(
             schedules=self.schedules,
@@ -467,117 +442,77 @@ class World:
             worker="sweep",
         )
 
-    def intake(self, rate_limiter: RateLimiter) -> IntakeConsumer:
-        return IntakeConsumer(
-            intake=Intake(
-                users=self.users,
-                jobs=self.jobs,
-                queue=self.queue,
-                acceptance=self.acceptance(),
-                callbacks_of=self.webhook_service().callbacks_of,
-                rate_limiter=rate_limiter,
-                limit=Limit(name="intake", quota=self.intake_quota, window=timedelta(minutes=1)),
-                clock=self.clock,
-                ids=self.ids,
-                worker="intake",
-            ),
-            operations=self.catalogue,
-            queue=self.intake_queue,
-            refused=self.refused,
-            clock=self.clock,
-            partial_responses=self.partial_responses,
-        )
-
     def sweep(self) -> Sweep:
         return Sweep(jobs=self.jobs, queue=self.queue, clock=self.clock, randomness=self.chance, limits=self.limits)
 
     def job_service(self) -> JobService:
-        return JobService(
-            jobs=self.jobs,
-            lists=self.jobs,
-            queue=self.queue,
-            clock=self.clock,
-            ids=self.ids,
-            limits=self.limits,
-            worker="api",
-        )
-
-    def job_administration(self) -> JobAdministrationServices:
-        return wired_job_administration(
-            service=self.job_service(),
-            jobs=self.jobs,
-            lists=self.jobs,
-            everybodys_jobs=self.everybodys_jobs,
-            queue=self.queue,
-            users=self.users,
-            credentials=self.credentials,
-            audit=self.audit,
-            clock=self.clock,
-            ids=self.ids,
-            limits=self.limits,
-            worker="api",
-        )
+        return self.services().jobs
 
     def services(self) -> Services:
-        job_administration = self.job_administration()
-        accounts = self.account_services()
-        rate_limiter = RateLimiter(self.hits, self.clock, self.ids)
-        read_limit = Limit(name="read", quota=self.read_quota, window=timedelta(minutes=1), admits_uncounted=True)
-        return Services(
-            authentication=accounts.authentication,
-            accounts=accounts.accounts,
-            sessions=accounts.sessions,
-            api_keys=accounts.api_keys,
-            administration=accounts.administration,
-            job_administration=job_administration.one_by_one,
-            bulk_actions=job_administration.in_bulk,
-            statistics=self.statistics(),
-            pauses=self.pause_service(),
-            submissions=SubmissionService(
-                jobs=self.jobs,
-                submissions=self.submissions,
-                queue=self.queue,
-                acceptance=self.acceptance(),
-                callbacks_of=self.webhook_service().callbacks_of,
-                clock=self.clock,
-                ids=self.ids,
-                worker="api",
-            ),
-            jobs=self.job_service(),
-            schedules=self.schedule_service(),
-            waiting=Waiting(
-                jobs=self.jobs,
-                clock=self.clock,
-                pause=self.pause,
-                rate_limiter=rate_limiter,
-                read_limit=read_limit,
-            ),
-            webhooks=self.webhook_service(),
-            webhook_deliveries=self.delivery_service(),
-            deliveries=DeliveryConsumer(delivering=self.delivering(), partial_responses=self.partial_responses),
-            cursors=HmacCursorSeal(self.keys or FixedKeys(make_ring(), self.clock)),
-            consumer=Consumer(
-                execution=self.execution(),
-                dead_letters=self.dead_letters(),
-                queue=self.queue,
-                partial_responses=self.partial_responses,
-            ),
-            relay=RelayConsumer(
-                relay=self.relay(), counting=Counting(self.counts), partial_responses=self.partial_responses
-            ),
-            every_minute=EveryMinute(
-                {"jobs": self.sweep().run, "deliveries": self.delivery_sweep().run, "schedules": self.firing().run}
-            ),
-            dead_letters=self.dead_letters(),
-            erasures=ErasureConsumer(erasure=self.erasure(), partial_responses=self.partial_responses),
-            intake=self.intake(rate_limiter),
-            operations=self.catalogue,
-            rate_limiter=rate_limiter,
-            submit_limit=Limit(name="submit", quota=self.submit_quota, window=timedelta(minutes=1)),
-            read_limit=read_limit,
-            sign_in_limit=Limit(name="sign-in", quota=self.sign_in_quota, window=timedelta(hours=1)),
-            sign_in_address_limit=Limit(name="sign-in-address", quota=self.address_quota, window=timedelta(hours=1)),
-            registration_limit=Limit(name="register", quota=self.registration_quota, window=timedelta(hours=1)),
-            body_max_bytes=self.body_max_bytes,
-            clock=self.clock,
+        """The services of a new container, wired as the product's are."""
+        services = Services(self.adapters())
+        services.job_limits = self.limits
+        services.session_limits = self.session_limits
+        services.submit_limit = Limit(name="submit", quota=self.submit_quota, window=timedelta(minutes=1))
+        services.intake_limit = Limit(name="intake", quota=self.intake_quota, window=timedelta(minutes=1))
+        services.read_limit = Limit(
+            name="read", quota=self.read_quota, window=timedelta(minutes=1), admits_uncounted=True
         )
+        services.sign_in_limit = Limit(name="sign-in", quota=self.sign_in_quota, window=timedelta(hours=1))
+        services.sign_in_address_limit = Limit(
+            name="sign-in-address", quota=self.address_quota, window=timedelta(hours=1)
+        )
+        services.registration_limit = Limit(name="register", quota=self.registration_quota, window=timedelta(hours=1))
+        return services
+
+    def adapters(self) -> Adapters:
+        """The fakes in their places; whatever has none there cannot reach AWS."""
+        settings = replace(
+            SETTINGS,
+            body_max_bytes=self.body_max_bytes,
+            partial_batch_responses=self.partial_responses,
+            webhooks_to_anywhere=self.webhooks_to_anywhere,
+        )
+        adapters = Adapters(settings, AwsClients(_no_client))
+        adapters.clock = self.clock
+        adapters.ids = self.ids
+        adapters.worker = "api"
+        adapters.randomness = self.chance
+        adapters.pause = self.pause
+        adapters.operations = self.catalogue
+        adapters.runner = self.runner or InProcessRunner(self.catalogue)
+        adapters.jobs = adapters.jobs_once = self.jobs
+        adapters.job_lists = self.jobs
+        adapters.everybodys_jobs = self.everybodys_jobs
+        adapters.job_eraser = self.jobs
+        adapters.submissions = self.submissions
+        adapters.queue = self.queue
+        adapters.queue_gauge = InMemoryQueueGauge(self.queue)
+        adapters.pauses = adapters.pauses_once = self.pauses
+        adapters.counts = self.counts
+        adapters.limits = adapters.limits_once = self.hits
+        adapters.users = self.users
+        adapters.credentials = self.credentials
+        adapters.audit = self.audit
+        adapters.erasure_queue = self.erasures
+        adapters.passwords = self.passwords
+        adapters.blocklist = InMemoryBlocklist()
+        adapters.signing_keys = self.keys or FixedKeys(make_ring(), self.clock)
+        adapters.tokens = self.tokens or PlainTokens(self.clock)
+        adapters.succession = self.succession
+        adapters.schedules = self.schedules
+        adapters.webhooks = self.webhooks
+        adapters.deliveries = self.deliveries
+        adapters.delivery_queue = self.delivery_queue
+        adapters.sender = self.receivers
+        adapters.signer = PlainSigner()
+        adapters.bus = self.bus
+        adapters.relay_failures = self.relay_failures
+        adapters.intake_queue = self.intake_queue
+        adapters.refused_messages = self.refused
+        return adapters
+
+
+def _no_client(service: str, *, config: object) -> NoReturn:  # noqa: ARG001 - as botocore is asked
+    message = f"{service} has no fake"
+    raise AssertionError(message)

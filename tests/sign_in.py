@@ -14,7 +14,7 @@ ELSEWHERE = "198.51.100.9"
 
 
 class Container(Protocol):
-    """Services that remember what one container does; `AccountServices` and `Services` are such."""
+    """Services that remember what one container does; `Services` are such."""
 
     @property
     def accounts(self) -> AccountService: ...

@@ -12,7 +12,7 @@ import pytest
 
 import app
 from benchmarks.cost.meter import Meter, item_bytes
-from chalicelib import bootstrap
+from chalicelib.adapters import system
 from chalicelib.adapters.signing_keys import to_text
 from chalicelib.observability import JsonFormatter
 from tests.aws import client, create_queue, create_table
@@ -237,8 +237,8 @@ def standing(endpoint_url: str, dynamodb_url: str = "") -> Iterator[Stand]:
             patch.setenv(name, value)
         meter = Meter(JsonFormatter(namespace="job-backend-cost"))
         stand = Stand(sqs=sqs, dynamodb=dynamodb, changes=changes, names=names, meter=meter, clock=clock)
-        patch.setattr(bootstrap, "SystemClock", lambda: clock)
-        patch.setattr(bootstrap, "SystemPause", lambda: stand.pause)
+        patch.setattr(system, "SystemClock", lambda: clock)
+        patch.setattr(system, "SystemPause", lambda: stand.pause)
         app.services.cache_clear()
         app.allowed_origins.cache_clear()
         root.handlers = [meter]

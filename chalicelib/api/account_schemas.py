@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -18,8 +18,10 @@ from chalicelib.fields import (
     UserIdText,
     described,
 )
-from chalicelib.services.api_keys import NewApiKey
-from chalicelib.services.sessions import Tokens
+
+if TYPE_CHECKING:
+    from chalicelib.services.api_keys import NewApiKey
+    from chalicelib.services.sessions import Tokens
 
 Username = Annotated[str, described("", "yourname")]
 RoleText = Annotated[Role, described("What the user may do.", "user")]
@@ -51,7 +53,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
     ]
 
     @classmethod
-    def from_tokens(cls, tokens: Tokens) -> "TokenAnswer":
+    def from_tokens(cls, tokens: "Tokens") -> "TokenAnswer":
         """Return the answer that hands tokens out."""
         return cls(
             access_token=tokens.access_token,
@@ -69,7 +71,7 @@ class PageTokenAnswer(msgspec.Struct, frozen=True):
     expires_in: int
 
     @classmethod
-    def from_tokens(cls, tokens: Tokens) -> "PageTokenAnswer":
+    def from_tokens(cls, tokens: "Tokens") -> "PageTokenAnswer":
         """Return the answer that hands out the access token alone."""
         return cls(
             access_token=tokens.access_token,
@@ -210,7 +212,7 @@ class CreatedApiKey(msgspec.Struct, frozen=True):
     ]
 
     @classmethod
-    def from_new(cls, new: NewApiKey) -> "CreatedApiKey":
+    def from_new(cls, new: "NewApiKey") -> "CreatedApiKey":
         """Return the answer that hands a key out."""
         return cls(
             key_id=new.key.credential_id,

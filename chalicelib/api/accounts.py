@@ -1,5 +1,7 @@
 """``POST /register`` and ``POST /login``."""
 
+from typing import TYPE_CHECKING
+
 from chalice.app import Response
 
 from chalicelib.api.account_schemas import RegisteredUser, TokenAnswer
@@ -10,7 +12,9 @@ from chalicelib.api.forms import Credentials, NewCredentials
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import Conflict, NotAuthenticated, RateLimited, Unavailable
 from chalicelib.domain.users import address_digest
-from chalicelib.services.sessions import Tokens
+
+if TYPE_CHECKING:
+    from chalicelib.services.sessions import Tokens
 
 
 def register(call: Call) -> Response:
@@ -26,7 +30,7 @@ def log_in(call: Call) -> Response:
     return json_response(TokenAnswer.from_tokens(signed_in(call)))
 
 
-def signed_in(call: Call) -> Tokens:
+def signed_in(call: Call) -> "Tokens":
     """
     Begin the session that a body of `Credentials` asks for.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -11,7 +11,9 @@ from chalicelib.domain.explanations import explanation
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.pauses import JobPause
 from chalicelib.fields import Attempt, Instant, JobIdText, Operation, Status, TagsGiven, UserIdText, described
-from chalicelib.services.job_administration import AdministeredJobs
+
+if TYPE_CHECKING:
+    from chalicelib.services.job_administration import AdministeredJobs
 
 OwnersName = Annotated[
     str | None, described("The owner's name; null of one who has no session and no API key.", "yourname")
@@ -92,7 +94,7 @@ class ExplainedJob(AdministeredJob, frozen=True):
     explanation: Annotated[str, described("", "Attempt 1 of 3 returned a result at 2026-11-24T12:00:01Z.")]
 
     @classmethod
-    def from_found(cls, found: AdministeredJobs, *, at: datetime, pause: JobPause | None) -> "ExplainedJob":
+    def from_found(cls, found: "AdministeredJobs", *, at: datetime, pause: JobPause | None) -> "ExplainedJob":
         """Return what administrators see of the one job that was found; ``pause`` is what it waits for."""
         (job,) = found.jobs
         seen = AdministeredJob.from_job(job, found.usernames[job.key.owner_id])

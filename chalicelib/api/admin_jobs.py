@@ -15,12 +15,11 @@ from chalicelib.api.query import query_of
 from chalicelib.api.requests import json_response
 from chalicelib.api.schemas import AcceptedJob
 from chalicelib.domain.errors import Conflict, Expired, NotFound
-from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.job_filters import JobFilter, WantedJobs
 from chalicelib.domain.jobs import FINAL, JobStatus
 from chalicelib.domain.polling import poll_after_s
 from chalicelib.domain.users import username_key
 from chalicelib.fields import EXAMPLE_JOB_ID, ErrorCode, UsernameText
-from chalicelib.services.job_search import WantedJobs
 
 
 class AdminListQuery(ListQuery, frozen=True, forbid_unknown_fields=True):

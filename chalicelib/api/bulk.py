@@ -14,11 +14,9 @@ from chalicelib.api.paging import sealed_cursor
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import InvalidInput, NotFound
 from chalicelib.domain.hints import no_such_operation
-from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.job_filters import BulkAction, JobFilter, WantedJobs
 from chalicelib.domain.jobs import FINAL, RETRIABLE, JobStatus
 from chalicelib.fields import ErrorCode, UsernameText
-from chalicelib.services.bulk_actions import BulkAction
-from chalicelib.services.job_search import WantedJobs
 
 TIME = timedelta(seconds=10)
 """How long one call works, but for what it has begun by then; API Gateway waits for 29 seconds."""

@@ -4,16 +4,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Request
 
 from chalicelib.api.problems import Occurrence
-from chalicelib.bootstrap import Services
 from chalicelib.domain.credentials import Caller, Scope
 from chalicelib.domain.rate_limits import Standing
 from chalicelib.domain.users import UserId
 from chalicelib.observability import request_id
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
 
 
 class Access(StrEnum):
@@ -48,14 +50,14 @@ class Call:
     services are built when they are first asked for.
     """
 
-    build: Callable[[], Services]
+    build: "Callable[[], Services]"
     request: Request
     headers: dict[str, str] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     known_caller: Caller | None = None
 
     @property
-    def services(self) -> Services:
+    def services(self) -> "Services":
         """The services of this container."""
         return self.build()
 

@@ -5,7 +5,7 @@ No other call heeds a cookie. These refuse what a page of another site could hav
 """
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalice.app import Response
 
@@ -17,7 +17,9 @@ from chalicelib.api.forms import Credentials, SessionRefresh
 from chalicelib.api.problems import UnsupportedMediaType
 from chalicelib.api.requests import json_body, json_response
 from chalicelib.domain.errors import NotAuthenticated, NotPermitted, RateLimited, Unavailable
-from chalicelib.services.sessions import Tokens
+
+if TYPE_CHECKING:
+    from chalicelib.services.sessions import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ def _refresh_token(call: Call) -> str | None:
     return values[0] if len(values) == 1 else ""
 
 
-def _handed_out(tokens: Tokens) -> Response:
+def _handed_out(tokens: "Tokens") -> Response:
     cookie = f"{COOKIE}={tokens.refresh_token}; {ATTRIBUTES}; Max-Age={tokens.session_expires_in_s}"
     return json_response(PageTokenAnswer.from_tokens(tokens), headers={"Set-Cookie": cookie})
 

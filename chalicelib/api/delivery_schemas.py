@@ -8,9 +8,8 @@ import msgspec
 
 from chalicelib.domain.cloud_events import EventType
 from chalicelib.domain.jobs import JOB_ID_PATTERN
-from chalicelib.domain.webhook_deliveries import Delivery, DeliveryAttempt, DeliveryStatus
+from chalicelib.domain.webhook_deliveries import REPLAYED_MAX, Delivery, DeliveryAttempt, DeliveryStatus
 from chalicelib.fields import Instant, described
-from chalicelib.services.webhook_deliveries import REPLAYED_MAX
 
 EXAMPLE_DELIVERY_ID: Final = "019aa9f2-3c11-7d52-9b1c-6a7c8d9e0f12"
 CURSOR_MAX_CHARACTERS: Final = 256

@@ -9,6 +9,7 @@ middleware sees it, so each view is wrapped here; `chalicelib.api.edge` gives Ch
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from chalice.app import Chalice, Request, Response
 
@@ -16,9 +17,11 @@ from chalicelib.api.auth import authenticated, count, limit_headers, limit_of, p
 from chalicelib.api.caching import not_modified_if_known
 from chalicelib.api.call import Access, Call, occurrence
 from chalicelib.api.problems import MethodNotAllowed, TokenRefused, error_response, fault_response
-from chalicelib.bootstrap import Services
 from chalicelib.domain.errors import JobBackendError, NotAuthenticated, SignInTooOld, Unavailable
 from chalicelib.observability import caller_id
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +74,7 @@ class Endpoint:
     """What an answer says there, by status, where the status alone does not tell."""
 
 
-def register(app: Chalice, endpoints: Iterable[Endpoint], services: Callable[[], Services]) -> None:
+def register(app: Chalice, endpoints: Iterable[Endpoint], services: "Callable[[], Services]") -> None:
     """Give ``app`` the routes, GET ones for HEAD too; OPTIONS, and a 405 for every other method of their paths."""
     taken: dict[str, list[str]] = {}
     for endpoint in endpoints:
@@ -89,7 +92,7 @@ def _for_anyone(method: str, path: str, handler: Handler) -> Endpoint:
     return Endpoint(method=method, path=path, summary="", handler=handler, answers={}, is_public=False)
 
 
-def _route(app: Chalice, endpoint: Endpoint, methods: list[str], services: Callable[[], Services]) -> None:
+def _route(app: Chalice, endpoint: Endpoint, methods: list[str], services: "Callable[[], Services]") -> None:
     view = _view(app, endpoint, services)
     view.__name__ = f"{methods[0].lower()}_{endpoint.path}"
     app.route(endpoint.path, methods=methods, content_types=ANY_CONTENT_TYPE)(view)
@@ -110,7 +113,7 @@ def _not_allowed(path: str, allowed: str) -> Handler:
     return refuse
 
 
-def _view(app: Chalice, endpoint: Endpoint, services: Callable[[], Services]) -> Callable[..., Response]:
+def _view(app: Chalice, endpoint: Endpoint, services: "Callable[[], Services]") -> Callable[..., Response]:
     def view(**_path: str) -> Response:
         request = app.current_request
         assert request is not None  # noqa: S101 - Chalice has set it

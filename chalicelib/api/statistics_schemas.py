@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import msgspec
 
 from chalicelib.domain.statistics import Ends, Latency, Statistics, Window
 from chalicelib.fields import Instant, Operation, described
-from chalicelib.services.statistics import Overview
+
+if TYPE_CHECKING:
+    from chalicelib.services.statistics import Overview
 
 Jobs = Annotated[int, described("", 7)]
 Milliseconds = Annotated[int, described("", 420)]
@@ -144,7 +146,7 @@ class OverviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     as_of: Instant
 
     @classmethod
-    def from_overview(cls, overview: Overview) -> "OverviewAnswer":
+    def from_overview(cls, overview: "Overview") -> "OverviewAnswer":
         """Return what waits as the API tells it."""
         oldest = overview.oldest_waiting
         return cls(

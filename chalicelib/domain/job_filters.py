@@ -1,7 +1,8 @@
-"""Which jobs of an owner a list shows: pure."""
+"""Which jobs a list shows, or many are changed at once: pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from chalicelib.domain.jobs import Job, JobId, JobStatus
@@ -109,3 +110,27 @@ def _id(number: int) -> JobId:
 
 def _id_before(number: int) -> JobId:
     return _id(max(number - 1, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedJobs:
+    """
+    Which jobs are meant: those of the user of this name, or of everybody, that match.
+
+    Of everybody, only jobs that are not final and FAILED ones are to be had: ``wanted`` asks for the one or the other.
+    """
+
+    username: str | None = None
+    wanted: JobFilter
+
+    def in_words(self) -> str:
+        """Return what is meant, in the words of the API."""
+        asked = self.wanted.in_words()
+        return asked if self.username is None else f"username {self.username}, {asked}"
+
+
+class BulkAction(StrEnum):
+    """What is done with each of the jobs."""
+
+    RETRY = "retry"
+    CANCEL = "cancel"

@@ -30,6 +30,9 @@ WAITS_S = (5, 30, 120, 480, 1800, 7200, 18_000, 28_800, 28_800)
 ATTEMPTS = len(WAITS_S) + 1
 """Attempts of a delivery, and again of each replay."""
 
+REPLAYED_MAX = 100
+"""Deliveries that one call replays: as many writes, one after the other, as an answer can wait for."""
+
 FIRST_LOOK = timedelta(seconds=60)
 """How long after an attempt may begin the sweep looks first whether its message was lost."""
 

@@ -5,20 +5,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from chalicelib.account_ports import AuditTrail
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Caller
 from chalicelib.domain.delivery import first_look
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
+from chalicelib.domain.job_filters import BulkAction, WantedJobs
 from chalicelib.domain.jobs import Act, Job, JobLimits
 from chalicelib.domain.users import User
 from chalicelib.ports import Clock, FoundJob, IdSource, JobQueue, JobRepository
 from chalicelib.services.auditing import Auditing
 from chalicelib.services.dispatch import dispatch_all
 from chalicelib.services.job_administration import BY_ADMINISTRATOR
-from chalicelib.services.job_search import JobSearch, WantedJobs
+from chalicelib.services.job_search import JobSearch
 from chalicelib.services.measuring import ended
 
 logger = logging.getLogger(__name__)
@@ -34,13 +34,6 @@ PAGE = 100
 
 TIME_TO_ACT = timedelta(seconds=5)
 """With less time left a call looks for no more jobs, and does what it found."""
-
-
-class BulkAction(StrEnum):
-    """What is done with each of the jobs."""
-
-    RETRY = "retry"
-    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

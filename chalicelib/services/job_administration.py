@@ -8,10 +8,11 @@ from chalicelib.account_ports import AuditTrail, CredentialRepository
 from chalicelib.domain.audit import AuditAction, AuditEvent
 from chalicelib.domain.credentials import Caller
 from chalicelib.domain.errors import NotFound
+from chalicelib.domain.job_filters import WantedJobs
 from chalicelib.domain.jobs import Job
 from chalicelib.domain.users import User, UserId, parsed_user_id
 from chalicelib.services.auditing import Auditing
-from chalicelib.services.job_search import JobSearch, WantedJobs
+from chalicelib.services.job_search import JobSearch
 from chalicelib.services.jobs import JobService, must_be_open, must_be_retriable
 
 T = TypeVar("T")

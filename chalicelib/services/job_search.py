@@ -1,30 +1,11 @@
 """Jobs of one user or of everybody, by a filter: where administrators' lists and bulk actions get them from."""
 
-from dataclasses import dataclass
-
 from chalicelib.account_ports import UserRepository
-from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.job_filters import JobFilter, WantedJobs
 from chalicelib.domain.jobs import JobId
 from chalicelib.domain.users import User
 from chalicelib.ports import Clock, EverybodysJobs, FoundJob, FoundPage, JobLists
 from chalicelib.services.administration import user_of_name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedJobs:
-    """
-    Which jobs are meant: those of the user of this name, or of everybody, that match.
-
-    Of everybody, only jobs that are not final and FAILED ones are to be had: ``wanted`` asks for the one or the other.
-    """
-
-    username: str | None = None
-    wanted: JobFilter
-
-    def in_words(self) -> str:
-        """Return what is meant, in the words of the API."""
-        asked = self.wanted.in_words()
-        return asked if self.username is None else f"username {self.username}, {asked}"
 
 
 class JobSearch:

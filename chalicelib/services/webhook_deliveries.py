@@ -11,6 +11,7 @@ from chalicelib.domain.stable_ids import stable_id
 from chalicelib.domain.users import UserId
 from chalicelib.domain.webhook_deliveries import (
     FIRST_LOOK,
+    REPLAYED_MAX,
     Delivery,
     DeliveryId,
     DeliveryKey,
@@ -22,9 +23,6 @@ from chalicelib.event_ports import DeliveryPage, DeliveryQueue, DeliveryReposito
 from chalicelib.ports import Clock, IdSource
 from chalicelib.services.delivery_dispatch import dispatch, dispatch_all
 from chalicelib.services.webhooks import WebhookService
-
-REPLAYED_MAX = 100
-"""Deliveries that one call replays: as many writes, one after the other, as an answer can wait for."""
 
 WRITE_TRIES = 5
 """Times that a delivery is opened anew because an attempt came between; each loss is an attempt's end."""

@@ -155,7 +155,7 @@ class Api:
 
     def made_admin(self, username: str) -> None:
         """Do what the operator's command does."""
-        self.world.account_services().administration.make_admin(username)
+        self.world.services().administration.make_admin(username)
 
     def new_key(self, token: str, *scopes: str, days: int = 90) -> dict[str, Any]:
         """Make an API key, for both scopes unless some are named; return the answer."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.consumer import MessagesReturned
+from chalicelib.batches import MessagesReturned
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import Claim, Job, JobId, JobKey, JobStatus
 from chalicelib.domain.pauses import JobPause

@@ -17,15 +17,14 @@ import pytest
 from standardwebhooks import Webhook
 
 import app
-from chalicelib import bootstrap
 from chalicelib.account_ports import Erasure
-from chalicelib.adapters import delivery_queue
+from chalicelib.adapters import delivery_queue, system
 from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.adapters.erasure_queue import to_body
 from chalicelib.adapters.signing_keys import to_text
 from chalicelib.adapters.system import SystemClock
 from chalicelib.adapters.tokens import JwtCodec
-from chalicelib.consumer import MessagesReturned
+from chalicelib.batches import MessagesReturned
 from chalicelib.domain import delivery, schedules, webhook_deliveries
 from chalicelib.domain.jobs import JobId
 from chalicelib.domain.tokens import AccessClaims
@@ -113,7 +112,7 @@ def calls(ministack: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountedCa
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     # The limiter takes permits for ten seconds: between two of them the counts would differ.
-    monkeypatch.setattr(bootstrap, "SystemClock", partial(FixedClock, SystemClock().now()))
+    monkeypatch.setattr(system, "SystemClock", partial(FixedClock, SystemClock().now()))
     app.services.cache_clear()
     counted = CountedCalls()
     yield counted
@@ -730,8 +729,6 @@ def test_the_setting_allows_an_origin_and_a_wrong_one_none(
 LOADED_AFTER = """
 import json, sys
 import app
-from chalicelib import bootstrap
-from chalicelib.adapters.system import SystemClock
 answer = app.app(json.load(sys.stdin), None)
 print(json.dumps([answer["statusCode"], sorted({name.partition(".")[0] for name in sys.modules})]))
 """

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.account_ports import Erasure
 from chalicelib.adapters.erasure_queue import to_body
-from chalicelib.consumer import MessagesReturned
+from chalicelib.batches import MessagesReturned
 from chalicelib.domain.jobs import JobId, JobKey
 from chalicelib.domain.users import UserId
 from chalicelib.invocation import messages

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.consumer import Message, MessagesReturned
+from chalicelib.batches import Message, MessagesReturned
 from chalicelib.domain.receipts import Refusal
 from chalicelib.intake import COMES_AGAIN_AFTER_MIN, PATIENCE, IntakeConsumer
 from tests.api.client import Api

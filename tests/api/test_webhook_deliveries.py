@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.webhook_deliveries import Delivery, DeliveryKey
-from chalicelib.services.webhook_deliveries import REPLAYED_MAX
+from chalicelib.domain.webhook_deliveries import REPLAYED_MAX, Delivery, DeliveryKey
 from tests.api.client import Answer, Api
 from tests.factories import delivery_id_of, make_delivery
 

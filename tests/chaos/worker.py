@@ -8,7 +8,6 @@ input closes, so no worker is left when the driver is gone.
 """
 
 import ctypes
-import functools
 import json
 import os
 import signal
@@ -21,10 +20,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 import app
-from chalicelib import bootstrap
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.users import UserId
+from chalicelib.operations.registry import OperationRegistry
 from chalicelib.services.acceptance import WantedJob
 from tests.aws import REGION, client
 from tests.chaos import operations, sabotage
@@ -153,10 +152,13 @@ def forever(turn: Callable[[], None]) -> None:
 
 
 def use_operations_of_chaos() -> None:
-    """Have the composition root build the product with the operations of this harness."""
-    vars(bootstrap).update(
-        operations=operations,
-        OperationProcess=functools.partial(OperationProcess, package=operations.__name__),
+    """Give the product the operations of this harness, before anything is made of its own."""
+    adapters = app.services().adapters
+    adapters.operations = OperationRegistry(operations)
+    adapters.runner = OperationProcess(
+        memory_max_mb=adapters.settings.job_memory_max_mb,
+        result_max_bytes=adapters.settings.job_result_max_bytes,
+        package=operations.__name__,
     )
 
 
@@ -180,7 +182,6 @@ def main(role: str) -> None:
     failpoint.watch()
     sabotage.break_product(os.environ["SABOTAGE"])
     use_operations_of_chaos()
-    app.services()
     say(ready=role)
     if role == "submitter":
         submit(sys.stdin)

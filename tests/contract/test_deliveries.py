@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb.delivery_items import from_delivery_item, to_delivery_item
+from chalicelib.adapters.dynamodb.event_keys import delivery_key
 from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
-from chalicelib.adapters.dynamodb.keys import delivery_key
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.users import UserId
 from chalicelib.domain.webhook_deliveries import (

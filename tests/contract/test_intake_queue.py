@@ -12,7 +12,7 @@ import pytest
 from chalicelib import operations
 from chalicelib.adapters.intake_queue import ATTRIBUTE_MAX_CHARACTERS, SqsIntakeQueue, SqsRefusedMessages
 from chalicelib.adapters.system import SystemIds
-from chalicelib.consumer import Message
+from chalicelib.batches import Message
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_filters import JobFilter
 from chalicelib.domain.rate_limits import Limit

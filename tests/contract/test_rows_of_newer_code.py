@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb.account_items import to_credential_item, to_user_item
+from chalicelib.adapters.dynamodb.event_keys import count_key, webhook_key
 from chalicelib.adapters.dynamodb.items import from_job_item, to_job_item
-from chalicelib.adapters.dynamodb.keys import count_key, credential_key, job_key, limit_key, user_key, webhook_key
+from chalicelib.adapters.dynamodb.keys import credential_key, job_key, limit_key, user_key
 from chalicelib.adapters.dynamodb.webhook_items import to_webhook_item
 from chalicelib.domain.job_ends import Addition
 from chalicelib.domain.jobs import JobId, JobKey

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb.batch_deletes import PAGE_ROWS
-from chalicelib.adapters.dynamodb.keys import schedule_key
+from chalicelib.adapters.dynamodb.event_keys import schedule_key
 from chalicelib.adapters.dynamodb.schedule_items import to_schedule_item
 from chalicelib.domain.errors import ConcurrentUpdate, Unavailable
 from chalicelib.domain.job_filters import JobFilter

@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -45,7 +44,9 @@ class SharedLimits(World):
     store: RateLimitStore
 
     def services(self) -> Services:
-        return replace(super().services(), rate_limiter=RateLimiter(self.store, self.clock, self.ids))
+        services = super().services()
+        services.rate_limiter = RateLimiter(self.store, self.clock, self.ids)
+        return services
 
 
 def world_over(store: RateLimitStore, *, sign_in_quota: int = QUOTA, address_quota: int = 10**6) -> SharedLimits:

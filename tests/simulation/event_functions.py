@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.consumer import Message, MessagesReturned
+from chalicelib.batches import Message, MessagesReturned
 from chalicelib.deliveries import DeliveryConsumer
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.job_events import Change, Unreadable

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.sqs import from_body
-from chalicelib.consumer import Consumer, Message, MessagesReturned
+from chalicelib.batches import Message, MessagesReturned
+from chalicelib.consumer import Consumer
 from chalicelib.domain.delivery import shard
 from chalicelib.domain.errors import Conflict, Expired, NotFound, Unavailable
 from chalicelib.domain.job_filters import JobFilter

@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import count
 from typing import Generic, TypeVar
 
-from chalicelib.consumer import Message
+from chalicelib.batches import Message
 from chalicelib.domain.jobs import Job, JobId, JobKey
 from chalicelib.domain.schedules import Schedule, ScheduleKey
 from chalicelib.domain.users import UserId

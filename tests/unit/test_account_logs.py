@@ -28,7 +28,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.world = World()
-        self.services = self.world.account_services()
+        self.services = self.world.services()
         self.secrets = {PASSWORD, WRONG, ANOTHER, MADE_UP, NAMED_BY_MISTAKE}
 
     def note_rows(self) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.account_ports import Erasure
-from chalicelib.account_wiring import AccountServices
+from chalicelib.bootstrap import Services
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Scope
 from chalicelib.domain.errors import Conflict, InvalidInput, NotAuthenticated, SignInTooOld, Unavailable
@@ -20,7 +20,7 @@ WRONG = "the username or the password is wrong"
 ANOTHER = "another horse"
 
 
-def refuse_log_in(services: AccountServices, username: str, password: str) -> None:
+def refuse_log_in(services: Services, username: str, password: str) -> None:
     with pytest.raises(NotAuthenticated) as refused:
         logged_in(services, username, password=password)
     assert str(refused.value) == WRONG
@@ -45,7 +45,7 @@ class Meanwhile(ReversedPasswords):
 
 
 def test_who_registers_can_log_in_and_is_known_by_the_token() -> None:
-    services = World().account_services()
+    services = World().services()
     user = services.accounts.register("Ada", PASSWORD, address=HOME)
     tokens = logged_in(services, "ada")
     assert services.accounts.user_of(caller_of(services, tokens)).user_id == user.user_id
@@ -54,7 +54,7 @@ def test_who_registers_can_log_in_and_is_known_by_the_token() -> None:
 
 def test_a_name_is_taken_whatever_its_case() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
     with pytest.raises(Conflict):
         services.accounts.register("ADA", ANOTHER, address=HOME)
@@ -64,7 +64,7 @@ def test_a_name_is_taken_whatever_its_case() -> None:
 def test_unknown_user_wrong_password_and_a_disabled_account_are_told_the_same_and_take_the_same_work() -> None:
     passwords = ReversedPasswords()
     world = World(passwords=passwords)
-    services = world.account_services()
+    services = world.services()
     disabled = registered(services, "eve")
     world.users.change(disabled, disabled.administered(role=None, is_disabled=True), events=[])
     registered(services)
@@ -92,7 +92,7 @@ def test_no_account_is_made_of_a_bad_name_or_password_and_nothing_hashed(usernam
     passwords = ReversedPasswords()
     world = World(passwords=passwords)
     with pytest.raises(InvalidInput):
-        world.account_services().accounts.register(username, password, address=HOME)
+        world.services().accounts.register(username, password, address=HOME)
     assert not world.users.all()
     assert not world.audit.all()
     assert not passwords.worked_on
@@ -103,7 +103,7 @@ def test_no_account_is_made_of_a_bad_name_or_password_and_nothing_hashed(usernam
     [("", PASSWORD), ("a b", PASSWORD), ("ada", ""), ("ada", "x" * 1_000_000), ("ada", "\ud800" * 8)],
 )
 def test_what_nobody_can_have_registered_is_merely_wrong(username: str, password: str) -> None:
-    services = World().account_services()
+    services = World().services()
     registered(services)
     refuse_log_in(services, username, password)
 
@@ -116,7 +116,7 @@ def test_what_nobody_can_have_registered_is_merely_wrong(username: str, password
 def test_what_can_be_nobodys_password_is_not_hashed_for_anybody(username: str, password: str, is_hashed: bool) -> None:  # noqa: FBT001
     """The work does not grow with what is sent, and whether it is done does not depend on the user."""
     passwords = ReversedPasswords()
-    services = World(passwords=passwords).account_services()
+    services = World(passwords=passwords).services()
     registered(services)
     passwords.worked_on.clear()
     refuse_log_in(services, username, password)
@@ -124,14 +124,14 @@ def test_what_can_be_nobodys_password_is_not_hashed_for_anybody(username: str, p
 
 
 def test_a_password_is_the_same_however_its_characters_are_composed() -> None:
-    services = World().account_services()
+    services = World().services()
     services.accounts.register("ada", "caf\N{LATIN SMALL LETTER E WITH ACUTE} au lait", address=HOME)
     logged_in(services, password="cafe\u0301 au lait")
 
 
 def test_without_the_store_nobody_registers_or_logs_in() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     world.users.away = True
     with pytest.raises(Unavailable):
         registered(services)
@@ -141,7 +141,7 @@ def test_without_the_store_nobody_registers_or_logs_in() -> None:
 
 def test_a_sign_in_leaves_one_session_one_event_and_a_known_address() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     user = registered(services)
     logged_in(services, address=ELSEWHERE)
     ((_, session),) = world.credentials.rows.items()
@@ -155,7 +155,7 @@ def test_a_sign_in_leaves_one_session_one_event_and_a_known_address() -> None:
 @pytest.mark.parametrize(("username", "actor"), [("ada", "ada"), ("my secret!", "(unknown)")])
 def test_a_failed_sign_in_is_an_event_of_the_account_or_of_a_name_that_is_not_kept(username: str, actor: str) -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     user = registered(services)
     refuse_log_in(services, username, "incorrect horse")
     event = world.audit.all()[-1]
@@ -170,7 +170,7 @@ def test_a_failed_sign_in_is_an_event_of_the_account_or_of_a_name_that_is_not_ke
 def test_a_hash_with_outdated_parameters_is_replaced_at_the_next_sign_in_and_only_by_the_right_password() -> None:
     passwords = ReversedPasswords()
     world = World(passwords=passwords)
-    services = world.account_services()
+    services = world.services()
     before = registered(services)
     passwords.better_hash = "better"
     refuse_log_in(services, "ada", "incorrect horse")
@@ -185,7 +185,7 @@ def test_a_sign_in_that_another_one_overtook_is_tried_once_more() -> None:
     """As when both find the hash outdated and the other has renewed it."""
     passwords = Meanwhile()
     world = World(passwords=passwords)
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     administrator = signed_in(services, "grace")
     services.administration.make_admin("grace")
@@ -194,7 +194,7 @@ def test_a_sign_in_that_another_one_overtook_is_tried_once_more() -> None:
         services.administration.change(administrator, "ada", role=Role.ADMIN, is_disabled=None, address=HOME)
 
     passwords.happens = change
-    logged_in(world.account_services())
+    logged_in(world.services())
     assert len(services.sessions.all_of(owner)) == 2
     assert actions(world)[-1] is AuditAction.SIGNED_IN
 
@@ -202,7 +202,7 @@ def test_a_sign_in_that_another_one_overtook_is_tried_once_more() -> None:
 @pytest.mark.asvs("7.4.2")
 def test_a_session_of_a_disabled_account_that_was_left_over_is_refreshed_no_more() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
     tokens = logged_in(services)
     rows = dict(world.credentials.rows)
@@ -220,7 +220,7 @@ def test_a_session_of_a_disabled_account_that_was_left_over_is_refreshed_no_more
 def test_a_sign_in_with_a_password_that_is_changed_meanwhile_fails_and_leaves_no_session() -> None:
     passwords = Meanwhile()
     world = World(passwords=passwords)
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     sessions_before = services.sessions.all_of(owner)
 
@@ -228,7 +228,7 @@ def test_a_sign_in_with_a_password_that_is_changed_meanwhile_fails_and_leaves_no
         services.accounts.change_password(owner, PASSWORD, ANOTHER, address=HOME)
 
     passwords.happens = change
-    refuse_log_in(world.account_services(), "ada", PASSWORD)
+    refuse_log_in(world.services(), "ada", PASSWORD)
     assert services.sessions.all_of(owner) == sessions_before
     assert actions(world)[-2:] == [AuditAction.PASSWORD_CHANGED, AuditAction.SIGN_IN_FAILED]
     logged_in(services, password=ANOTHER)
@@ -237,12 +237,12 @@ def test_a_sign_in_with_a_password_that_is_changed_meanwhile_fails_and_leaves_no
 def test_no_session_that_was_begun_with_the_old_password_survives_its_change() -> None:
     for _ in range(30):
         world = World()
-        services = world.account_services()
+        services = world.services()
         owner = signed_in(services)
         gate = threading.Barrier(9)
 
         def sign_in(_number: int, world: World = world, gate: threading.Barrier = gate) -> None:
-            container = world.account_services()
+            container = world.services()
             gate.wait(timeout=30)
             try:
                 logged_in(container, address=ELSEWHERE)
@@ -259,7 +259,7 @@ def test_no_session_that_was_begun_with_the_old_password_survives_its_change() -
 
 def test_a_change_of_password_keeps_this_session_and_the_keys_and_ends_the_others() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     other = logged_in(services)
     key = services.api_keys.create(owner, name="ci", scopes=[Scope.JOBS_READ], lifetime=timedelta(days=1), address=HOME)
@@ -276,7 +276,7 @@ def test_a_change_of_password_keeps_this_session_and_the_keys_and_ends_the_other
 @pytest.mark.parametrize("current", ["incorrect horse", "x" * 1000, ""])
 def test_a_password_is_not_changed_without_the_current_one(current: str) -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     other = logged_in(services)
     with pytest.raises(InvalidInput, match="not your current password") as refused:
@@ -291,7 +291,7 @@ def test_a_password_is_not_changed_without_the_current_one(current: str) -> None
 @pytest.mark.parametrize("wanted", ["short", "password1", "i am ada too"])
 def test_a_new_password_must_be_as_good_as_that_of_a_new_account(wanted: str) -> None:
     passwords = ReversedPasswords()
-    services = World(passwords=passwords).account_services()
+    services = World(passwords=passwords).services()
     owner = signed_in(services)
     passwords.worked_on.clear()
     with pytest.raises(InvalidInput) as refused:
@@ -303,7 +303,7 @@ def test_a_new_password_must_be_as_good_as_that_of_a_new_account(wanted: str) ->
 def test_of_two_changes_of_a_password_at_once_one_is_refused() -> None:
     passwords = Meanwhile()
     world = World(passwords=passwords)
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
 
     def change() -> None:
@@ -318,7 +318,7 @@ def test_of_two_changes_of_a_password_at_once_one_is_refused() -> None:
 
 def test_a_store_that_goes_away_with_the_change_leaves_no_other_session() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     logged_in(services, address=ELSEWHERE)
     change = world.users.change
@@ -336,7 +336,7 @@ def test_a_store_that_goes_away_with_the_change_leaves_no_other_session() -> Non
 
 def test_whose_account_is_gone_disabled_or_anothers_is_nobody() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     user = services.accounts.user_of(owner)
     disabled = user.administered(role=None, is_disabled=True)
@@ -353,7 +353,7 @@ def test_whose_account_is_gone_disabled_or_anothers_is_nobody() -> None:
 
 def test_a_deleted_account_is_gone_at_once_and_its_erasure_ordered_twice() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     other = logged_in(services)
     key = services.api_keys.create(owner, name="ci", scopes=[Scope.JOBS_READ], lifetime=timedelta(days=1), address=HOME)
@@ -370,7 +370,7 @@ def test_a_deleted_account_is_gone_at_once_and_its_erasure_ordered_twice() -> No
 
 def test_what_fails_after_the_order_to_erase_leaves_the_order() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     world.users.away = True
     with pytest.raises(Unavailable):
@@ -380,7 +380,7 @@ def test_what_fails_after_the_order_to_erase_leaves_the_order() -> None:
 
 def test_an_account_is_deleted_only_soon_after_a_sign_in() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     world.clock.advance(seconds=RECENT.total_seconds(), milliseconds=1)
     with pytest.raises(SignInTooOld) as refused:
@@ -395,7 +395,7 @@ def test_an_account_is_deleted_only_soon_after_a_sign_in() -> None:
 
 def test_a_user_reads_what_was_done_with_the_account_and_nothing_else() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     signed_in(services, "bob")
     owner = signed_in(services)
     page = services.accounts.events(owner, limit=1, after=None)

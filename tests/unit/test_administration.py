@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.account_wiring import AccountServices
+from chalicelib.bootstrap import Services
 from chalicelib.domain.audit import OPERATOR, UNKNOWN, AuditAction
 from chalicelib.domain.credentials import Caller, Scope
 from chalicelib.domain.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted, Unavailable
@@ -12,8 +12,8 @@ from tests.factories import SCHEDULE_KEY, World, make_schedule
 from tests.sign_in import HOME, caller_of, logged_in, registered, signed_in
 
 
-def with_admin(world: World) -> tuple[AccountServices, Caller]:
-    services = world.account_services()
+def with_admin(world: World) -> tuple[Services, Caller]:
+    services = world.services()
     admin = signed_in(services, "root-of-all")
     services.administration.make_admin("root-of-all")
     return services, admin
@@ -25,7 +25,7 @@ def told(world: World, subject: str) -> list[tuple[str, str, str | None]]:
     return [(event.action, event.actor, event.detail) for event in events]
 
 
-def disabled(services: AccountServices, admin: Caller, username: str = "ada", *, to: bool = True) -> None:
+def disabled(services: Services, admin: Caller, username: str = "ada", *, to: bool = True) -> None:
     services.administration.change(admin, username, role=None, is_disabled=to, address=HOME)
 
 
@@ -40,7 +40,7 @@ def test_the_operator_makes_an_administrator_once() -> None:
 @pytest.mark.parametrize("actor", [OPERATOR, UNKNOWN])
 def test_nobody_can_register_as_an_actor_that_is_no_user(actor: str) -> None:
     with pytest.raises(InvalidInput):
-        registered(World().account_services(), actor)
+        registered(World().services(), actor)
 
 
 def test_who_registers_is_no_administrator() -> None:

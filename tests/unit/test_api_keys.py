@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.account_ports import CredentialRepository
-from chalicelib.account_wiring import AccountServices
+from chalicelib.bootstrap import Services
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Caller, Scope, api_key, digest
 from chalicelib.domain.errors import Conflict, NotAuthenticated, NotFound, SignInTooOld, Unavailable
@@ -16,7 +16,7 @@ LIFETIME = timedelta(days=90)
 BOTH = (Scope.JOBS_READ, Scope.JOBS_WRITE)
 
 
-def created(services: AccountServices, caller: Caller, name: str = "ci") -> NewApiKey:
+def created(services: Services, caller: Caller, name: str = "ci") -> NewApiKey:
     return services.api_keys.create(caller, name=name, scopes=BOTH, lifetime=LIFETIME, address=HOME)
 
 
@@ -27,7 +27,7 @@ def actions(world: World) -> list[str]:
 
 def test_a_key_is_stored_as_asked_and_its_text_nowhere() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     made = created(services, owner)
     shown = api_key(made.text)
@@ -43,7 +43,7 @@ def test_a_key_is_stored_as_asked_and_its_text_nowhere() -> None:
 
 def test_keys_are_listed_newest_first_until_they_expire_and_only_to_their_owner() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner, stranger = signed_in(services), signed_in(services, "bob")
     first = created(services, owner)
     world.clock.advance(seconds=1)
@@ -56,7 +56,7 @@ def test_keys_are_listed_newest_first_until_they_expire_and_only_to_their_owner(
 
 def test_a_key_is_made_only_soon_after_a_sign_in_and_never_by_a_key() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     by_key = services.authentication.caller(created(services, owner).text)
     with pytest.raises(SignInTooOld):
@@ -69,7 +69,7 @@ def test_a_key_is_made_only_soon_after_a_sign_in_and_never_by_a_key() -> None:
 
 def test_a_user_has_so_many_keys_and_no_more_until_one_is_deleted() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     keys = [created(services, owner) for _ in range(KEYS_MAX)]
     with pytest.raises(Conflict, match="delete one first"):
@@ -80,7 +80,7 @@ def test_a_user_has_so_many_keys_and_no_more_until_one_is_deleted() -> None:
 
 def test_no_key_is_made_for_an_account_that_is_disabled_meanwhile() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     all_of = world.credentials.all_of
 
@@ -99,7 +99,7 @@ def test_no_key_is_made_for_an_account_that_is_disabled_meanwhile() -> None:
 
 def test_a_deleted_key_is_worth_nothing_at_once_and_only_one_event_tells() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     made = created(services, owner)
     services.authentication.caller(made.text)
@@ -114,7 +114,7 @@ def test_a_deleted_key_is_worth_nothing_at_once_and_only_one_event_tells() -> No
 
 def test_a_key_that_is_found_deleted_is_remembered_no_longer() -> None:
     world = World()
-    here, there = world.account_services(), world.account_services()
+    here, there = world.services(), world.services()
     owner = signed_in(here)
     made = created(here, owner)
     here.authentication.caller(made.text)
@@ -140,18 +140,18 @@ class GoneMeanwhile:
 
 def test_of_two_who_delete_a_key_at_once_one_is_told_that_it_is_gone() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     made = created(services, owner)
     world.credentials = GoneMeanwhile(world.credentials)  # type: ignore[assignment]
     with pytest.raises(NotFound):
-        world.account_services().api_keys.delete(owner, made.key.credential_id, address=HOME)
+        world.services().api_keys.delete(owner, made.key.credential_id, address=HOME)
     assert actions(world) == [AuditAction.API_KEY_CREATED]
 
 
 def test_nobody_deletes_what_is_no_key_of_his() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner, stranger = signed_in(services), signed_in(services, "bob")
     made = created(services, owner)
     for wanted in (made.key.credential_id, stranger.credential_id, "nonsense", ""):
@@ -163,7 +163,7 @@ def test_nobody_deletes_what_is_no_key_of_his() -> None:
 
 def test_without_the_store_no_key_is_made() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     owner = signed_in(services)
     world.credentials.away = True
     with pytest.raises(Unavailable):

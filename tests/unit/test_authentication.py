@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.account_wiring import AccountServices
+from chalicelib.bootstrap import Services
 from chalicelib.domain.credentials import ApiKey, Scope
 from chalicelib.domain.errors import NotAuthenticated, Unavailable
 from chalicelib.services.authentication import REMEMBERED_FOR, REMEMBERED_MAX, USE_NOTED_EVERY
@@ -18,7 +18,7 @@ def pass_by(world: World, amount: timedelta) -> None:
     world.clock.advance(seconds=amount.total_seconds())
 
 
-def new_key(services: AccountServices, *, lifetime: timedelta = WEEK) -> str:
+def new_key(services: Services, *, lifetime: timedelta = WEEK) -> str:
     """Register a user and make an API key; return its text."""
     caller = signed_in(services)
     made = services.api_keys.create(caller, name="ci", scopes=[Scope.JOBS_READ], lifetime=lifetime, address=HOME)
@@ -32,7 +32,7 @@ def stored_key(world: World) -> ApiKey:
 
 def test_an_access_token_tells_whose_it_is_and_by_which_session() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     user = registered(services)
     caller = services.authentication.caller(logged_in(services).access_token)
     ((_, session),) = world.credentials.rows.items()
@@ -43,7 +43,7 @@ def test_an_access_token_tells_whose_it_is_and_by_which_session() -> None:
 
 def test_an_api_key_tells_whose_it_is_and_what_it_is_good_for() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     caller = services.authentication.caller(new_key(services))
     assert (caller.username, caller.scopes, caller.signed_in_at) == ("ada", frozenset({Scope.JOBS_READ}), None)
     assert caller.credential_id == stored_key(world).credential_id
@@ -52,11 +52,11 @@ def test_an_api_key_tells_whose_it_is_and_what_it_is_good_for() -> None:
 @pytest.mark.parametrize("token", ["", "jbk_", "jbk_" + "A" * 86, "nonsense", "jbr_" + "A" * 107])
 def test_what_is_no_credential_is_refused(token: str) -> None:
     with pytest.raises(NotAuthenticated):
-        World().account_services().authentication.caller(token)
+        World().services().authentication.caller(token)
 
 
 def test_a_key_with_another_secret_is_refused() -> None:
-    services = World().account_services()
+    services = World().services()
     text = new_key(services)
     altered = text[:70] + ("A" if text[70] != "A" else "B") + text[71:]
     with pytest.raises(NotAuthenticated, match="the API key is not one"):
@@ -66,7 +66,7 @@ def test_a_key_with_another_secret_is_refused() -> None:
 
 @pytest.mark.asvs("9.2.2")
 def test_a_refresh_token_is_no_access_token() -> None:
-    services = World().account_services()
+    services = World().services()
     registered(services)
     with pytest.raises(NotAuthenticated):
         services.authentication.caller(logged_in(services).refresh_token)
@@ -74,7 +74,7 @@ def test_a_refresh_token_is_no_access_token() -> None:
 
 def test_a_token_whose_session_names_an_api_key_is_refused() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
     tokens = logged_in(services)
     ((place, session),) = world.credentials.rows.items()
@@ -95,7 +95,7 @@ def test_a_token_whose_session_names_an_api_key_is_refused() -> None:
 
 def test_a_key_is_worth_nothing_once_it_has_expired_even_if_it_is_remembered() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     text = new_key(services, lifetime=timedelta(seconds=5))
     services.authentication.caller(text)
     world.clock.advance(seconds=5)
@@ -105,7 +105,7 @@ def test_a_key_is_worth_nothing_once_it_has_expired_even_if_it_is_remembered() -
 
 def test_a_token_is_worth_nothing_once_its_session_has_expired_even_if_it_is_remembered() -> None:
     world = World(session_limits=make_session_limits(idle=timedelta(seconds=5)))
-    services = world.account_services()
+    services = world.services()
     registered(services)
     tokens = logged_in(services)
     assert tokens.expires_in_s == 5, "the token says so itself"
@@ -120,9 +120,9 @@ def test_a_token_is_worth_nothing_once_its_session_has_expired_even_if_it_is_rem
 
 def test_a_row_is_looked_at_once_in_a_while_and_always_when_it_must_be_as_of_now() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
-    token = logged_in(world.account_services()).access_token
+    token = logged_in(world.services()).access_token
     for _ in range(3):
         services.authentication.caller(token)
     assert world.credentials.reads == 1
@@ -138,7 +138,7 @@ def test_a_row_is_looked_at_once_in_a_while_and_always_when_it_must_be_as_of_now
 
 def test_a_session_that_another_container_ended_is_trusted_no_longer_than_it_is_remembered() -> None:
     world = World()
-    here, there = world.account_services(), world.account_services()
+    here, there = world.services(), world.services()
     registered(here)
     token = logged_in(here).access_token
     caller = here.authentication.caller(token)
@@ -153,7 +153,7 @@ def test_a_session_that_another_container_ended_is_trusted_no_longer_than_it_is_
 def test_a_deleted_key_is_trusted_no_longer_than_it_is_remembered_even_if_its_use_is_noted_meanwhile() -> None:
     """To note a use is no look at the row."""
     world = World()
-    here, there = world.account_services(), world.account_services()
+    here, there = world.services(), world.services()
     text = new_key(there)
     here.authentication.caller(text)
     pass_by(world, USE_NOTED_EVERY - SECOND)
@@ -169,7 +169,7 @@ def test_a_deleted_key_is_trusted_no_longer_than_it_is_remembered_even_if_its_us
 
 def test_the_last_use_of_a_key_is_noted_every_few_minutes() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     text = new_key(services)
     assert stored_key(world).last_used_at is None
     first = world.clock.now()
@@ -187,7 +187,7 @@ def test_a_use_that_cannot_be_noted_is_no_reason_to_refuse_and_is_tried_once_in_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     text = new_key(services)
     services.authentication.caller(text)
     pass_by(world, USE_NOTED_EVERY - SECOND)
@@ -203,7 +203,7 @@ def test_a_use_that_cannot_be_noted_is_no_reason_to_refuse_and_is_tried_once_in_
 
 def test_without_the_store_nobody_is_known_but_who_is_remembered() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
     token = logged_in(services).access_token
     services.authentication.caller(token)
@@ -215,7 +215,7 @@ def test_without_the_store_nobody_is_known_but_who_is_remembered() -> None:
 
 def test_of_very_many_credentials_the_first_are_forgotten_and_looked_at_again() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
     tokens = [logged_in(services).access_token for _ in range(REMEMBERED_MAX + 1)]
     for token in tokens:
@@ -229,7 +229,7 @@ def test_of_very_many_credentials_the_first_are_forgotten_and_looked_at_again() 
 
 def test_after_a_sign_in_and_a_refresh_the_next_request_costs_no_look() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     registered(services)
     tokens = logged_in(services)
     services.authentication.caller(tokens.access_token)

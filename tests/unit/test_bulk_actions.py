@@ -11,20 +11,18 @@ import pytest
 from chalicelib.domain.audit import AuditAction, AuditEvent
 from chalicelib.domain.credentials import Caller
 from chalicelib.domain.errors import NotFound, Unavailable
-from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.job_filters import BulkAction, JobFilter, WantedJobs
 from chalicelib.domain.jobs import FINAL, Job, JobId, JobKey, JobStatus, Transition
 from chalicelib.domain.users import UserId
 from chalicelib.services.bulk_actions import (
     JOBS_MAX,
     RECORDED_JOBS,
     TIME_TO_ACT,
-    BulkAction,
     BulkActions,
     BulkDone,
 )
 from chalicelib.services.dead_letters import DEAD_LETTERED
 from chalicelib.services.job_administration import BY_ADMINISTRATOR
-from chalicelib.services.job_search import WantedJobs
 from tests.factories import World, make_act, make_claim, make_job
 from tests.fakes import NOON
 from tests.sign_in import HOME
@@ -45,7 +43,7 @@ def with_jobs(world: World, number: int) -> tuple[BulkActions, Caller, list[User
     jobs = [failed_job(owners[(each + 1) % 2], each) for each in range(1, number + 1)]
     for job in jobs:
         world.jobs.add(job)
-    return world.job_administration().in_bulk, admin, owners, jobs
+    return world.services().bulk_actions, admin, owners, jobs
 
 
 def waiting_job(owner_id: UserId, number: int, **overrides: Any) -> Job:
@@ -93,7 +91,7 @@ def test_what_waits_and_what_runs_is_cancelled_and_measured(caplog: pytest.LogCa
     done = waiting_job(ada, 4).claimed(make_claim("b")).finished("14", make_act("end"))
     for job in (waiting, held, far, done):
         world.jobs.add(job)
-    assert run(world.job_administration().in_bulk, admin, BulkAction.CANCEL, OPEN) == BulkDone(
+    assert run(world.services().bulk_actions, admin, BulkAction.CANCEL, OPEN) == BulkDone(
         matched=3, changed=3, next_after=None
     )
     assert statuses(world) == [JobStatus.CANCELLED] * 3 + [JobStatus.SUCCESS]
@@ -128,7 +126,7 @@ def test_cancelled_jobs_of_a_user_can_be_retried_too() -> None:
     _, admin, (ada,) = with_admin(world, "ada")
     world.jobs.add(waiting_job(ada, 1).cancelled(make_act("off")))
     asked = WantedJobs(username="ada", wanted=JobFilter(status=JobStatus.CANCELLED))
-    assert run(world.job_administration().in_bulk, admin, asked=asked).changed == 1
+    assert run(world.services().bulk_actions, admin, asked=asked).changed == 1
     assert statuses(world) == [JobStatus.PENDING]
 
 

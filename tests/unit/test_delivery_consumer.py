@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.adapters.delivery_queue import to_body
-from chalicelib.consumer import Message, MessagesReturned
+from chalicelib.batches import Message, MessagesReturned
 from chalicelib.deliveries import DeliveryConsumer
 from chalicelib.domain.webhook_deliveries import DeliveryStatus
 from chalicelib.event_ports import DeliveryMessage

@@ -11,10 +11,17 @@ from chalicelib.domain.cloud_events import EventType
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, Expired, NotFound, Unavailable
 from chalicelib.domain.stable_ids import stable_id
 from chalicelib.domain.users import UserId
-from chalicelib.domain.webhook_deliveries import ATTEMPTS, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus
+from chalicelib.domain.webhook_deliveries import (
+    ATTEMPTS,
+    REPLAYED_MAX,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryId,
+    DeliveryStatus,
+)
 from chalicelib.domain.webhooks import CALLBACKS, DisabledBecause
 from chalicelib.event_ports import DeliveryMessage
-from chalicelib.services.webhook_deliveries import REPLAYED_MAX, WRITE_TRIES, DeliveryService, Replayed
+from chalicelib.services.webhook_deliveries import WRITE_TRIES, DeliveryService, Replayed
 from tests.factories import OWNER, WEBHOOK, World, delivery_id_of, make_delivery, make_webhook
 from tests.fakes import NOON
 

@@ -46,7 +46,9 @@ def world_of_ada(**options: Any) -> World:
 
 
 def intake(world: World) -> Intake:
-    return world.services().intake.intake
+    services = world.services()
+    services.adapters.worker = "intake"
+    return services.intake.intake
 
 
 def submitted(world: World, order: Order | None = None, **options: Any) -> Taken:

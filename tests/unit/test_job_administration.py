@@ -7,12 +7,11 @@ import pytest
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Caller
 from chalicelib.domain.errors import ConcurrentUpdate, Conflict, Expired, NotFound, Unavailable
-from chalicelib.domain.job_filters import JobFilter
+from chalicelib.domain.job_filters import JobFilter, WantedJobs
 from chalicelib.domain.jobs import Job, JobError, JobId, JobKey, JobStatus, Transition
 from chalicelib.domain.users import UserId
 from chalicelib.services.dead_letters import DEAD_LETTERED
 from chalicelib.services.job_administration import BY_ADMINISTRATOR, JobAdministration
-from chalicelib.services.job_search import WantedJobs
 from tests.factories import OWNER, World, make_act, make_claim, make_job
 from tests.fakes import NOON
 from tests.sign_in import HOME, signed_in
@@ -23,11 +22,11 @@ NO_OWNER = UserId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a99")
 
 def with_admin(world: World, *usernames: str) -> tuple[JobAdministration, Caller, list[UserId]]:
     """Job administration, an administrator, and the ids of some users who have signed in."""
-    services = world.account_services()
+    services = world.services()
     admin = signed_in(services, "root-of-all")
     services.administration.make_admin("root-of-all")
     owners = [signed_in(services, each).user_id for each in usernames]
-    return world.job_administration().one_by_one, admin, owners
+    return world.services().job_administration, admin, owners
 
 
 def failed_job(owner_id: UserId, number: int = 1, *, error: JobError | None = None) -> Job:

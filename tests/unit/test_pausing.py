@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.account_wiring import AccountServices
+from chalicelib.bootstrap import Services
 from chalicelib.domain.audit import AuditAction
 from chalicelib.domain.credentials import Caller
 from chalicelib.domain.delivery import SHARDS, first_look
@@ -25,8 +25,8 @@ REASON = "it floods the planet service"
 OTHER = UserId("6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a99")
 
 
-def with_admin(world: World) -> tuple[AccountServices, PauseService, Caller]:
-    services = world.account_services()
+def with_admin(world: World) -> tuple[Services, PauseService, Caller]:
+    services = world.services()
     admin = signed_in(services, "root-of-all")
     services.administration.make_admin("root-of-all")
     return services, world.pause_service(), admin

@@ -46,7 +46,7 @@ class Sessions(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World(session_limits=make_session_limits(token_ttl=TOKEN_TTL, idle=IDLE, longest=LONGEST))
-        self.containers = [self.world.account_services() for _ in range(CONTAINERS)]
+        self.containers = [self.world.services() for _ in range(CONTAINERS)]
         self.user = registered(self.containers[0])
         self.sessions: list[Modelled] = []
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.account_ports import CredentialRepository
-from chalicelib.account_wiring import AccountServices
+from chalicelib.bootstrap import Services
 from chalicelib.domain.audit import AuditAction, AuditEvent
 from chalicelib.domain.credentials import FAMILY_BYTES, GRACE, REFRESH_PREFIX, Presented, Scope, Session, refresh_token
 from chalicelib.domain.errors import NotAuthenticated, NotFound
@@ -17,13 +17,13 @@ from tests.sign_in import ELSEWHERE, HOME, caller_of, logged_in, registered, sig
 REFUSED = "the refresh token is not one of this service's, was used, or its session has ended; log in"
 
 
-def begun(world: World) -> tuple[AccountServices, Tokens]:
-    services = world.account_services()
+def begun(world: World) -> tuple[Services, Tokens]:
+    services = world.services()
     registered(services)
     return services, logged_in(services)
 
 
-def refuse(services: AccountServices, text: str) -> None:
+def refuse(services: Services, text: str) -> None:
     with pytest.raises(NotAuthenticated) as refused:
         services.sessions.refresh(text, address=ELSEWHERE)
     assert str(refused.value) == REFUSED
@@ -150,7 +150,7 @@ def test_a_made_up_token_ends_nothing() -> None:
 
 def test_a_refresh_token_with_the_id_of_an_api_key_is_refused() -> None:
     world = World()
-    services = world.account_services()
+    services = world.services()
     made = services.api_keys.create(
         signed_in(services), name="ci", scopes=[Scope.JOBS_READ], lifetime=timedelta(days=1), address=HOME
     )
@@ -267,11 +267,11 @@ class Meanwhile:
         return self._inner.remove(credential, event)
 
 
-def interrupted(world: World, happens: object) -> AccountServices:
+def interrupted(world: World, happens: object) -> Services:
     other = World(clock=world.clock, ids=world.ids, audit=world.audit, succession=world.succession)
     other.users = world.users
     other.credentials = Meanwhile(world.credentials, happens)  # type: ignore[assignment]
-    return other.account_services()
+    return other.services()
 
 
 def test_of_two_refreshes_at_once_the_one_that_is_late_gets_the_same_refresh_token() -> None:
@@ -313,7 +313,7 @@ def test_of_two_log_outs_at_once_one_ends_the_session_and_one_event_tells() -> N
 def test_of_many_refreshes_at_once_all_get_the_same_refresh_token(containers: int) -> None:
     world = World()
     services, tokens = begun(world)
-    there = [services] if containers == 1 else [world.account_services() for _ in range(containers)]
+    there = [services] if containers == 1 else [world.services() for _ in range(containers)]
     gate = threading.Barrier(16)
 
     def refresh(number: int) -> str:
@@ -335,7 +335,7 @@ def test_after_a_log_out_that_races_refreshes_no_token_continues_the_session() -
         def refresh(
             _number: int, world: World = world, text: str = tokens.refresh_token, gate: threading.Barrier = gate
         ) -> str | None:
-            container = world.account_services()
+            container = world.services()
             gate.wait(timeout=30)
             try:
                 return container.sessions.refresh(text, address=HOME).refresh_token
@@ -361,7 +361,7 @@ def test_of_two_who_show_a_used_token_at_once_one_ends_the_session_and_one_event
     gate = threading.Barrier(8)
 
     def reuse(_number: int) -> None:
-        container = world.account_services()
+        container = world.services()
         gate.wait(timeout=30)
         refuse(container, tokens.refresh_token)
 

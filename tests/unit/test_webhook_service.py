@@ -27,7 +27,7 @@ class Owned:
     def __init__(self, webhooks: InMemoryWebhookRepository | None = None, **overrides: Any) -> None:
         self.world = World(webhooks=webhooks or InMemoryWebhookRepository(), **overrides)
         self.service = self.world.webhook_service()
-        self.caller = signed_in(self.world.account_services())
+        self.caller = signed_in(self.world.services())
         self._before = len(self.world.audit.all())
 
     def created(self, url: str = URL, **overrides: Any) -> Webhook:

@@ -11,16 +11,11 @@ from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
 from chalicelib.adapters.dynamodb.delivery_items import from_delivery_item, from_due_delivery_item, to_delivery_item
 from chalicelib.adapters.dynamodb.due_index import due_items
+from chalicelib.adapters.dynamodb.event_keys import delivery_key, delivery_place, due_delivery_key, parsed_delivery_key
 from chalicelib.adapters.dynamodb.items import UNREADABLE, epoch_ms, text
 from chalicelib.adapters.dynamodb.job_lists import EVALUATED_MIN
 from chalicelib.adapters.dynamodb.job_rows import EVALUATED_MAX
-from chalicelib.adapters.dynamodb.keys import (
-    delivery_key,
-    delivery_place,
-    due_delivery_key,
-    parsed_delivery_key,
-    shard_value,
-)
+from chalicelib.adapters.dynamodb.keys import shard_value
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.domain.errors import ConcurrentUpdate
 from chalicelib.domain.users import UserId

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.dynamodb.event_keys import delivery_key, parsed_delivery_key
 from chalicelib.adapters.dynamodb.items import MILLISECOND, duration_ms, epoch_ms, epoch_s, instant, number, text
-from chalicelib.adapters.dynamodb.keys import EPOCH, delivery_key, parsed_delivery_key, shard_value
+from chalicelib.adapters.dynamodb.keys import EPOCH, shard_value
 from chalicelib.domain.cloud_events import EventType
 from chalicelib.domain.webhook_deliveries import Delivery, DeliveryAttempt, DeliveryStatus, shard
 from chalicelib.event_ports import DueDelivery

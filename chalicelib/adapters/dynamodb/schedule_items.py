@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.dynamodb.event_keys import schedule_key
 from chalicelib.adapters.dynamodb.items import duration_ms, epoch_ms, error_value, instant, number, text
-from chalicelib.adapters.dynamodb.keys import schedule_key, shard_value
+from chalicelib.adapters.dynamodb.keys import shard_value
 from chalicelib.domain.jobs import JobError, JobId
 from chalicelib.domain.schedules import Schedule, ScheduleId, ScheduleKey, Timing, shard
 from chalicelib.domain.users import UserId

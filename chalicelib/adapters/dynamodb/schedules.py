@@ -12,9 +12,10 @@ from chalicelib.adapters.dynamodb.batch_deletes import delete_page
 from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
 from chalicelib.adapters.dynamodb.due_index import due_items
+from chalicelib.adapters.dynamodb.event_keys import due_schedule_key, schedule_key
 from chalicelib.adapters.dynamodb.items import UNREADABLE, text, to_job_item
 from chalicelib.adapters.dynamodb.jobs import IS_NEW
-from chalicelib.adapters.dynamodb.keys import due_schedule_key, schedule_key, shard_value
+from chalicelib.adapters.dynamodb.keys import shard_value
 from chalicelib.adapters.dynamodb.schedule_items import (
     from_due_schedule_item,
     from_schedule_item,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
+from chalicelib.adapters.dynamodb.event_keys import bucket_name, count_key, day_text, named_bucket, parsed_count_key
 from chalicelib.adapters.dynamodb.items import epoch_s, number, text
-from chalicelib.adapters.dynamodb.keys import bucket_name, count_key, day_text, named_bucket, parsed_count_key
 from chalicelib.domain.job_ends import RETENTION, Addition, Count
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ Each slot is an attribute of its own, ``slot0`` and so on, so that taking and gi
 
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.dynamodb.event_keys import slot_name, webhook_key
 from chalicelib.adapters.dynamodb.items import epoch_ms, instant, text
-from chalicelib.adapters.dynamodb.keys import slot_name, webhook_key
 from chalicelib.domain.cloud_events import EventType
 from chalicelib.domain.users import UserId
 from chalicelib.domain.webhooks import SLOTS, DisabledBecause, Slot, Webhook, WebhookId

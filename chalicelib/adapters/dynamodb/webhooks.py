@@ -9,8 +9,8 @@ from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.adapters.dynamodb.batch_deletes import delete_page
 from chalicelib.adapters.dynamodb.changes import change
 from chalicelib.adapters.dynamodb.conditional import ConditionRefused, conditional_write
+from chalicelib.adapters.dynamodb.event_keys import slot_name, webhook_key
 from chalicelib.adapters.dynamodb.items import UNREADABLE, epoch_ms, text
-from chalicelib.adapters.dynamodb.keys import slot_name, webhook_key
 from chalicelib.adapters.dynamodb.transactions import Backoff
 from chalicelib.adapters.dynamodb.webhook_items import (
     from_webhook_item,
