@@ -1,35 +1,36 @@
 """
 Whether the consumer's memory is flat: that of its process and of the one that runs operations, over 100,000 jobs.
 
-The consumer is entered as Lambda enters it, with batches of five, each job another one; botocore is all there, but what
-would go over the network is answered in the process. Every 5,000 jobs both processes are looked at.
+The consumer is entered as Lambda enters it, with batches of five, each job another one; a process beside it answers its
+calls of AWS at once. Every 5,000 jobs both processes are looked at.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
-from io import BytesIO
 from pathlib import Path
 from statistics import linear_regression
-from typing import Any
-
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
+from typing import TYPE_CHECKING, Any
 
 import app
+from benchmarks.answering import answering
 from benchmarks.measure import show
 from benchmarks.processor_time import descendants
+from chalicelib.adapters.aws_calls import Answer
 from chalicelib.adapters.dynamodb.items import to_job_item
 from chalicelib.adapters.sqs import to_body
 from chalicelib.domain.jobs import JobId, JobKey
-from tests.aws import WatchedSession
+from tests.aws import WatchedCalls
 from tests.deployment import environment
 from tests.events import sqs_event
 from tests.factories import OWNER, make_claim, make_job
+
+if TYPE_CHECKING:
+    from tests.aws import Made
 
 PROJECT = Path(__file__).resolve().parent.parent
 JOBS = 100_000
@@ -83,18 +84,25 @@ def measured(*, jobs: int = JOBS) -> Memory:
     Raises:
         Unfit: They were not all done.
     """
-    command = [sys.executable, "-m", "benchmarks.memory", str(jobs)]
+    now = datetime.now(UTC)
+    job = make_job(created_at=now, run_at=now, expires_at=now + timedelta(days=1)).claimed(make_claim("claim", at=now))
+    answers = {
+        "Query": {"Items": [], "Count": 0, "ScannedCount": 0},
+        "UpdateItem": {"Attributes": to_job_item(job)},
+    }
     looks = []
     # Its log, which is as that of a deployment, is of no use here.
     log = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=log, text=True) as process:  # noqa: S603 - this very interpreter, and no shell
-        assert process.stdout is not None  # noqa: S101 - for the type checker
-        for line in process.stdout:
-            told = json.loads(line)
-            if "failed" in told:
-                raise Unfit(told["failed"])
-            looks.append(Look(**told))
-            show(f"memory: {looks[-1].jobs:,} of {jobs:,} jobs done")
+    with answering(answers) as aws:
+        command = [sys.executable, "-m", "benchmarks.memory", str(jobs), aws.endpoint_url]
+        with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=log, text=True) as process:  # noqa: S603 - this very interpreter, and no shell
+            assert process.stdout is not None  # noqa: S101 - for the type checker
+            for line in process.stdout:
+                told = json.loads(line)
+                if "failed" in told:
+                    raise Unfit(told["failed"])
+                looks.append(Look(**told))
+                show(f"memory: {looks[-1].jobs:,} of {jobs:,} jobs done")
     if process.returncode:
         message = f"the consumer ended with exit code {process.returncode}"
         raise Unfit(message)
@@ -124,33 +132,19 @@ def main() -> int:
     return 0 if found.is_flat else 1
 
 
-class _Raw(BytesIO):
-    """The body of an answer, as botocore reads it."""
+class _Ends:
+    """Gives each claim the job that it asked for, and counts the good ends."""
 
-    def stream(self) -> Iterator[bytes]:
-        yield self.read()
-
-
-class _Answers:
-    """Answers the consumer's calls in the place of the network: every claim gets its job, and every end counts."""
-
-    def __init__(self, claimed: str, template_id: str) -> None:
-        self._claimed = claimed
-        self._template_id = template_id
+    def __init__(self) -> None:
         self.done = 0
 
-    def __call__(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        assert isinstance(request.body, bytes)  # noqa: S101 - for the type checker
-        asked = json.loads(request.body)
-        operation = str(request.headers["X-Amz-Target"]).rpartition(".")[2]
-        body = '{"Items": [], "Count": 0, "ScannedCount": 0}' if operation == "Query" else "{}"
-        if asked.get("ReturnValues") == "ALL_NEW":
-            body = self._claimed.replace(self._template_id, asked["Key"]["job_id"]["S"])
-        elif {"S": "SUCCESS"} in asked["ExpressionAttributeValues"].values():
+    def __call__(self, _: str, operation: str, parameters: dict[str, Any], made: "Made") -> Answer:
+        answer = made(parameters)
+        if parameters.get("ReturnValues") == "ALL_NEW":
+            answer["Attributes"] |= parameters["Key"]
+        elif operation == "UpdateItem" and {"S": "SUCCESS"} in parameters["ExpressionAttributeValues"].values():
             self.done += 1
-        headers = HTTPHeaders()
-        headers["Content-Type"] = "application/x-amz-json-1.0"
-        return AWSResponse(request.url, HTTPStatus.OK, headers, _Raw(body.encode()))
+        return answer
 
 
 class _Context:
@@ -160,22 +154,21 @@ class _Context:
         return 90_000
 
 
-def _consume(jobs: int) -> None:
+def _consume(jobs: int, endpoint_url: str) -> None:
     """Run so many jobs in this process, and print what it holds."""
-    variables = environment(PARTIAL_BATCH_RESPONSES="true", AWS_DEFAULT_REGION="us-east-1")
+    variables = environment(
+        PARTIAL_BATCH_RESPONSES="true", AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL=endpoint_url
+    )
     os.environ.update(variables | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
-    now = datetime.now(UTC)
-    job = make_job(created_at=now, run_at=now, expires_at=now + timedelta(days=1)).claimed(make_claim("claim", at=now))
-    answers = _Answers(json.dumps({"Attributes": to_job_item(job)}), job.key.job_id)
-    watched = WatchedSession()
-    watched.register("before-send", answers)
+    ends = _Ends()
+    WatchedCalls(ends)
     for batch in range(jobs // BATCH):
         if batch % (jobs // BATCH // LOOKS) == 0:
             _look(batch * BATCH)
         _deliver(range(batch * BATCH, (batch + 1) * BATCH))
     _look(jobs)
-    if answers.done != jobs:
-        message = f"{answers.done} jobs of {jobs} are done"
+    if ends.done != jobs:
+        message = f"{ends.done} jobs of {jobs} are done"
         raise Unfit(message)
 
 
@@ -203,7 +196,7 @@ def _kib(pid: int) -> int:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         try:
-            _consume(int(sys.argv[1]))
+            _consume(int(sys.argv[1]), sys.argv[2])
         except Exception as error:
             print(json.dumps({"failed": repr(error)}), flush=True)
             raise

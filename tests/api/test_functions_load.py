@@ -33,26 +33,26 @@ class Load:
 AWS = {"boto3", "botocore"}
 CREDENTIALS = {"jwt", "passlib", "argon2", "chalicelib.adapters.tokens", "chalicelib.services.authentication"}
 SCHEDULES = {"cronsim", "zoneinfo", "chalicelib.domain.schedules"}
-SENDING = {"http.client", "ssl", "email", "standardwebhooks", "chalicelib.adapters.webhook_sender"}
+SENDING = {"standardwebhooks", "chalicelib.adapters.webhook_sender"}
 WEBHOOKS = {"chalicelib.domain.webhooks", "chalicelib.domain.webhook_deliveries"}
 
 LOADS = {
     "app.consume": Load(
-        modules=64,
+        modules=66,
         needs=("consumer",),
         without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SCHEDULES, *SENDING, *WEBHOOKS}),
     ),
     "app.relay": Load(
-        modules=67,
+        modules=69,
         needs=("relay",),
         without=frozenset({"chalicelib.api", "chalicelib.operations", *AWS, *CREDENTIALS, *SENDING}),
     ),
     "app.sweep": Load(
-        modules=79, needs=("every_minute",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
+        modules=81, needs=("every_minute",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
     ),
     # The first POST /jobs.
     "app.app": Load(
-        modules=126,
+        modules=128,
         needs=("authentication", "rate_limiter", "operations", "submissions"),
         without=frozenset(
             {
