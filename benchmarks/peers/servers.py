@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,7 @@ def running_redis() -> Iterator[Server]:
     """
     program, _ = installed_programs()
     with TemporaryDirectory(prefix="job-backend-redis-", ignore_cleanup_errors=True) as name:
-        port, password = _free_port(), secrets.token_urlsafe(16)
+        port, password = free_port(), secrets.token_urlsafe(16)
         configuration = Path(name, "redis.conf")
         configuration.touch(mode=0o600)
         configuration.write_text(
@@ -111,7 +111,7 @@ def running_redis() -> Iterator[Server]:
                 connection.sendall(f"AUTH {password}\r\nPING\r\nQUIT\r\n".encode())
                 return b"PONG" in connection.makefile("rb").read()
 
-        with _held([str(program), str(configuration)], log, answers) as pid:
+        with held([str(program), str(configuration)], log, answers) as pid:
             yield Server(url=f"redis://:{password}@{HOST}:{port}/0", pid=pid)
 
 
@@ -126,7 +126,7 @@ def running_postgresql() -> Iterator[Server]:
     _, programs = installed_programs()
     user = pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
     with TemporaryDirectory(prefix="job-backend-postgresql-", ignore_cleanup_errors=True) as name:
-        port, password = _free_port(), secrets.token_urlsafe(16)
+        port, password = free_port(), secrets.token_urlsafe(16)
         password_file, data, log = Path(name, "password"), Path(name, "data"), Path(name, "log")
         password_file.touch(mode=0o600)
         password_file.write_text(password)
@@ -141,13 +141,22 @@ def running_postgresql() -> Iterator[Server]:
         def answers() -> bool:
             return subprocess.run(ready, check=False).returncode == 0  # noqa: S603 - a program of PostgreSQL
 
-        with _held([str(part) for part in command], log, answers, user=as_user) as pid:
+        with held([str(part) for part in command], log, answers, user=as_user) as pid:
             yield Server(url=f"postgresql+psycopg://{USER}:{password}@{HOST}:{port}/postgres", pid=pid)
 
 
 @contextmanager
-def _held(command: list[str], log: Path, answers: Callable[[], bool], *, user: str = "") -> Iterator[int]:
-    """Run a server for the length of the block once it answers; give the process that holds it."""
+def held(
+    command: list[str], log: Path, answers: Callable[[], bool], *, user: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    """
+    Run a server for the length of the block, which begins when it answers; give the process that holds it.
+
+    The folder of its ``log`` is removed afterwards; ``env`` is added to this process's environment.
+
+    Raises:
+        ServersMissing: It ended, or did not answer in time.
+    """
     with log.open("wb") as log_file:
         process = subprocess.Popen(  # noqa: S603 - a server, with no input in its command
             [sys.executable, "-m", "benchmarks.peers.held", str(log.parent), user, *command],
@@ -155,6 +164,7 @@ def _held(command: list[str], log: Path, answers: Callable[[], bool], *, user: s
             stdout=log_file,
             stderr=subprocess.STDOUT,
             cwd=PROJECT,
+            env=os.environ | (env or {}),
             start_new_session=True,
         )
     with process:
@@ -179,7 +189,8 @@ def _is_ready(answers: Callable[[], bool]) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine at which nothing listens."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
