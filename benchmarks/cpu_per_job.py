@@ -1,14 +1,14 @@
 """
 Processor time of one job, submission and processing apart: the product, and FastAPI with Celery doing the same.
 
-**The product** is entered by the handlers of ``app.py``. Its AWS calls go over HTTP to a process that answers at once, so
-botocore is counted and no emulator is. ``process_cpu_ms`` is of one message a batch, with the process that runs the
-operations. How it divides is measured, not estimated from a profile: in a second process botocore's clients are replaced
-by objects that answer at once, and what that uses is the product's own; see `benchmarks.product_process`.
+**The product** is entered by the handlers of ``app.py``. Its AWS calls go over HTTP to a process that answers at once,
+so botocore is counted and no emulator is. ``process_cpu_ms`` is of one message a batch, with the process that runs the
+operations. How it divides is measured, not told from a profile: in a second process botocore's clients are replaced by
+objects that answer at once, and what is used there is the product's own; see `benchmarks.product_process`.
 
 **The peer** is counted by its Python processes: uvicorn, or the API entered as an ASGI application without it, and the
-worker with its child. Redis and PostgreSQL are apart, as ``..._servers_cpu_ms``: what they do, AWS does for the product.
-API Gateway stands where uvicorn does, so ``total_cpu_ms`` of the peer is without uvicorn, which is kind to the peer.
+worker with its child. Redis and PostgreSQL are apart, as ``..._servers_cpu_ms``: what they do, AWS does for the
+product. API Gateway stands where uvicorn does, so the peer's ``total_cpu_ms`` is without uvicorn, to its advantage.
 
 Neither side encrypts, here; where both do, each call costs both the same. All of them submit ``square_sum`` of three
 numbers as one user, whose limit is counted and never reached. The worker stands still while submissions are measured,

@@ -1,9 +1,9 @@
 """
 What a laptop sees, end to end: the product as ``make run`` has it, and the peer, over HTTP.
 
-The product runs on MiniStack, which is an emulator in Python: each call of AWS costs it more than the product's own work,
-and each function is a process that it talks to. So this shows what one waits for on a laptop, and nothing of AWS. The
-peer runs on what it runs on everywhere.
+The product runs on MiniStack, an emulator in Python: each call of AWS costs it more than the product's own work, and
+each function is a process that it talks to. So this shows what one waits for on a laptop, and nothing of AWS. The peer
+runs on what it runs on everywhere.
 
 Both have the limit on submissions raised by their setting, as one user makes them all; each is counted as always.
 ``end_to_end_..._ms`` is one job from its submission until its result is known: the product is asked to answer with the
@@ -41,7 +41,7 @@ LOOK_EVERY_S = 0.2
 
 PATIENCE_S = 120
 MS = 1000
-LIMITS = {name: "1000000" for name in ("SUBMITS_PER_MINUTE", "READS_PER_MINUTE")}
+LIMITS = dict.fromkeys(("SUBMITS_PER_MINUTE", "READS_PER_MINUTE"), "1000000")
 
 
 class NotDone(Exception):
@@ -51,7 +51,10 @@ class NotDone(Exception):
 class Stack(Protocol):
     """A contestant while it runs."""
 
-    netloc: str
+    @property
+    def netloc(self) -> str:
+        """Where its API is."""
+        ...
 
     def headers(self) -> dict[str, str]:
         """Return those of a request of the user."""
@@ -154,7 +157,8 @@ def measured(*, rounds: int) -> dict[str, dict[str, Spread]]:
     with running(**LIMITS) as runner, running_celery_stack() as stack:
         product = ProductStack(netloc=urlsplit(runner.api).netloc, token=logged_in(runner.api, "benchmark"))
         peer = PeerStack(netloc=stack.netloc, stack=stack)
-        for each in (product, peer):
+        stacks: tuple[Stack, ...] = (product, peer)
+        for each in stacks:
             figures_of(each, few=WARM_UP, many=WARM_UP, end_to_end=1)
         contestants: Mapping[str, Callable[[], Figures]] = {
             OURS: lambda: figures_of(product),

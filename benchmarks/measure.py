@@ -37,7 +37,7 @@ def taking_turns(
     """Return each contestant's figures over so many rounds; show how far it is as ``part``."""
     samples: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in contestants}
     for number in range(rounds):
-        order = list(contestants) if number % 2 == 0 else list(reversed(contestants))
+        order = list(contestants) if number % 2 == 0 else list(reversed(list(contestants)))
         for name in order:
             show(f"{part}: round {number + 1} of {rounds}, {name}")
             for figure, value in contestants[name]().items():

@@ -1,8 +1,9 @@
 """
 The peer's processes, as a measurement has them: Redis, PostgreSQL, uvicorn with the API, and a Celery worker.
 
-uvicorn has one process, uvloop and httptools, and writes no access log; the worker has the prefork pool with one child,
-no gossip, no mingling, no heartbeat, and logs warnings only: as their documentation has it for those who want them fast.
+uvicorn has one process, uvloop and httptools, and writes no access log; the worker has the prefork pool with one
+child, no gossip, no mingling, no heartbeat, and logs warnings only: as their documentation has it for whoever wants
+them fast.
 """
 
 import json
@@ -88,7 +89,9 @@ def running_celery_stack() -> Iterator[CeleryStack]:
         message = f"{PYTHON} is not there; make bench installs what the benchmarks compare with"
         raise PeersMissing(message)
     with ExitStack() as resources:
-        folder = Path(resources.enter_context(TemporaryDirectory(prefix="job-backend-peer-", ignore_cleanup_errors=True)))
+        folder = Path(
+            resources.enter_context(TemporaryDirectory(prefix="job-backend-peer-", ignore_cleanup_errors=True))
+        )
         redis = resources.enter_context(running_redis())
         postgresql = resources.enter_context(running_postgresql())
         secret = secrets.token_hex(16)

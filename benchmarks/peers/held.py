@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from itertools import takewhile
+from types import FrameType
 
 END_MAX_S = 10
 SEPARATOR = ";"
@@ -60,9 +61,10 @@ class Holder:
 
 def main(folder: str, user: str, commands: list[str]) -> int:
     """Run the commands; return the exit status of the last that ran."""
-    # Interrupts of a terminal are for whoever started this, and reach it by the end of its input.
+    # Interrupts of a terminal are for whoever started this, and reach it by the end of its input. A handler rather than
+    # SIG_IGN, which the commands would inherit.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _pass_over)
     holder = Holder(user)
     threading.Thread(target=holder.end_with_input, daemon=True).start()
     status = 0
@@ -73,6 +75,10 @@ def main(folder: str, user: str, commands: list[str]) -> int:
     if holder.is_told:
         shutil.rmtree(folder, ignore_errors=True)
     return status
+
+
+def _pass_over(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing about a signal."""
 
 
 if __name__ == "__main__":

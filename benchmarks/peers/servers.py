@@ -135,7 +135,7 @@ def running_postgresql() -> Iterator[Server]:
                 os.chown(path, user.pw_uid, user.pw_gid)
         command = [programs / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", f"--pwfile={password_file}"]
         command += [SEPARATOR, programs / "postgres", "-D", data, "-h", HOST, "-p", str(port), "-k", ""]
-        ready = [programs / "pg_isready", "-h", HOST, "-p", str(port), "-q"]
+        ready: list[str | Path] = [programs / "pg_isready", "-h", HOST, "-p", str(port), "-q"]
         as_user = UNPRIVILEGED if user is not None else ""
 
         def answers() -> bool:
@@ -172,7 +172,9 @@ def held(
             deadline = time.monotonic() + START_MAX_S
             while not _is_ready(answers):
                 if process.poll() is not None or time.monotonic() >= deadline:
-                    message = f"{command[0]} did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"
+                    message = (
+                        f"{command[0]} did not start; the end of its log:\n{log.read_text(errors='replace')[-2000:]}"
+                    )
                     raise ServersMissing(message)
                 time.sleep(0.02)
             yield process.pid

@@ -10,9 +10,11 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import MutableMapping
+from typing import Any
 
 import uvloop
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import Engine, create_engine, func, select
 
 from benchmarks.peers.celery_peer.api import app
 from benchmarks.peers.celery_peer.settings import DATABASE_URL
@@ -22,7 +24,7 @@ LOOK_EVERY_S = 0.05
 PATIENCE_S = 120
 
 
-async def submitted(number, token, body):
+async def submitted(number: int, token: str, body: str) -> dict[str, Any]:
     """Submit so many jobs, one after the other; return the seconds of processor time and the answers' statuses."""
     sent = body.encode()
     headers = [
@@ -31,12 +33,12 @@ async def submitted(number, token, body):
         (b"content-type", b"application/json"),
         (b"content-length", str(len(sent)).encode()),
     ]
-    statuses = []
+    statuses: list[int] = []
 
-    async def receive():
+    async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": sent, "more_body": False}
 
-    async def send(message):
+    async def send(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
@@ -61,7 +63,7 @@ async def submitted(number, token, body):
     return {"cpu_s": time.process_time() - began, "accepted": statuses.count(202)}
 
 
-def finished(engine, number):
+def finished(engine: Engine, number: int) -> dict[str, int]:
     """Wait until no job of the table is open; return how many there are, and how many have the right result."""
     deadline = time.monotonic() + PATIENCE_S
     with engine.connect() as connection:
@@ -73,19 +75,18 @@ def finished(engine, number):
     return {"jobs": len(rows), "right": sum(row == ("SUCCESS", 14) for row in map(tuple, rows))}
 
 
-async def main():
+async def main() -> None:
     """Do as told until standard input ends."""
     engine = create_engine(DATABASE_URL, isolation_level="AUTOCOMMIT")
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
+        answer: dict[str, Any] = {}
         match json.loads(line):
             case {"set_up": _}:
                 metadata.create_all(engine)
-                answer = {}
             case {"clear": _}:
                 with engine.connect() as connection:
                     connection.execute(jobs.delete())
-                answer = {}
             case {"submit": number, "token": token, "body": body}:
                 answer = await submitted(number, token, body)
             case {"finished": number}:

@@ -6,7 +6,23 @@ SQLAlchemy's documentation calls it), which saves the peer two round trips. Whoe
 same statement.
 """
 
-from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, Uuid, func, insert, select, update
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Update,
+    Uuid,
+    func,
+    insert,
+    select,
+    update,
+)
 
 metadata = MetaData()
 
@@ -27,7 +43,7 @@ jobs = Table(
 ADD = insert(jobs)
 
 
-def claim(job_id):
+def claim(job_id: UUID) -> Update:
     """Return the statement that begins a job, unless it was begun, and gives its operation and data."""
     return (
         update(jobs)
@@ -37,7 +53,7 @@ def claim(job_id):
     )
 
 
-def finish(job_id, result):
+def finish(job_id: UUID, result: int) -> Update:
     """Return the statement that ends a job which was begun."""
     return (
         update(jobs)
@@ -46,6 +62,6 @@ def finish(job_id, result):
     )
 
 
-def of_owner(owner_id, job_id):
+def of_owner(owner_id: str, job_id: UUID) -> Select[tuple[str, int | None]]:
     """Return the query for a job's status and result."""
     return select(jobs.c.status, jobs.c.result).where(jobs.c.id == job_id, jobs.c.owner_id == owner_id)

@@ -15,7 +15,7 @@ OPERATIONS = {"square_sum": lambda data: sum(number * number for number in data)
 
 
 @queue.task
-def run(job_id):
+def run(job_id: str) -> None:
     """Run a job, unless another delivery of its message has begun it."""
     with engine.connect() as connection:
         row = connection.execute(claim(UUID(job_id))).one_or_none()
