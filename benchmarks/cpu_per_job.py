@@ -27,6 +27,7 @@ from benchmarks.measure import Figures, Spread, taking_turns
 from benchmarks.peers.celery_stack import CeleryStack, running_celery_stack, submitted
 from benchmarks.peers.servers import install
 from benchmarks.sink import running_sink
+from localstack.run import prepare_process
 
 JOBS = 400
 WARM_UP = 100
@@ -160,4 +161,5 @@ def show_table(figures: Mapping[str, Mapping[str, Spread]]) -> None:
 
 
 if __name__ == "__main__":
+    prepare_process()
     show_table(measured(rounds=ROUNDS))

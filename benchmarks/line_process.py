@@ -62,4 +62,8 @@ def line_process(command: Sequence[str], env: Mapping[str, str] | None = None) -
         try:
             yield LineProcess(process, log)
         finally:
-            process.communicate()  # which closes its input, and so ends it
+            try:
+                process.communicate(timeout=END_MAX_S)  # which closes its input, and so ends it
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()

@@ -26,6 +26,7 @@ from benchmarks.cpu_per_job import BODY, OURS, PEER, show_table
 from benchmarks.measure import Figures, Spread, taking_turns
 from benchmarks.peers.celery_stack import CeleryStack, running_celery_stack
 from benchmarks.peers.servers import install
+from localstack.run import prepare_process
 from tests.e2e.conftest import logged_in, running
 
 ONE_BY_ONE = 100
@@ -226,4 +227,5 @@ def _percentile(samples: list[float], percent: int) -> float:
 
 
 if __name__ == "__main__":
+    prepare_process()
     show_table(measured(rounds=ROUNDS))

@@ -3,9 +3,8 @@ The API.
 
 Of the ways that FastAPI's documentation has, the cheapest. The token is checked in an ``async def`` dependency, which
 waits for nothing; the endpoint is a ``def``, which FastAPI runs in a thread, with psycopg's and redis-py's blocking
-clients. All of it ``async``, with SQLAlchemy's asyncio and redis.asyncio, took as much processor time in process and up
-to a fifth more under uvicorn, with Celery's publishing, which blocks, in the event loop where it should not be; with
-that moved into a thread, a third more.
+clients. All of it ``async``, with SQLAlchemy's asyncio and redis.asyncio, took about as much processor time, and that
+only with Celery's publishing, which blocks, in the event loop where it should not be; with that in a thread, more.
 """
 
 from typing import Annotated, Literal
