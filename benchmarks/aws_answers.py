@@ -18,8 +18,11 @@ from uuid import uuid4
 from tests.aws import RESOURCES
 
 JSON = dict[str, Any]
-Step = Callable[[JSON, JSON, JSON], None]
-"""One clause of an update: changes a row, given the row as it was and the values."""
+Change = Callable[[JSON, JSON], JSON | None]
+"""Of a row as it was and an update's values: what an attribute becomes, ``None`` if it is removed."""
+
+Step = tuple[str, Change]
+"""The attribute that one action of an update changes, and how."""
 
 TABLES = ("Jobs", "Limits", "Credentials", "Pauses")
 """Those that the normal path of a job meets; each is called by its name in the template, in lower case."""
@@ -29,7 +32,7 @@ KEYS = {
     for name in TABLES
 }
 
-_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD) (.*?)(?= SET | REMOVE | ADD |$)")
+_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD|DELETE) (.*?)(?= SET | REMOVE | ADD | DELETE |$)")
 _ACTION = re.compile(r"(?:[^,(]|\([^)]*\))+")
 """Of a clause: what is between commas, but for those in brackets."""
 
@@ -92,10 +95,14 @@ class Answers:
     def _updated(self, asked: JSON) -> JSON:
         table = asked["TableName"]
         rows, place = self.rows[table], _place(table, asked["Key"])
-        before = rows.get(place, asked["Key"])
+        before: JSON = rows.get(place) or asked["Key"]
         after = dict(before)
-        for step in _steps(asked["UpdateExpression"], tuple(asked.get("ExpressionAttributeNames", {}).items())):
-            step(after, before, asked["ExpressionAttributeValues"])
+        for name, change in _steps(asked["UpdateExpression"], tuple(asked.get("ExpressionAttributeNames", {}).items())):
+            value = change(before, asked["ExpressionAttributeValues"])
+            if value is None:
+                after.pop(name, None)
+            else:
+                after[name] = value
         rows[place] = after
         return {"Attributes": after} if asked.get("ReturnValues") == "ALL_NEW" else {}
 
@@ -119,36 +126,25 @@ def _steps(expression: str, names: tuple[tuple[str, str], ...]) -> list[Step]:
 def _step(clause: str, words: list[str]) -> Step:
     match clause, words:
         case "REMOVE", [name]:
-            return partial(_remove, name)
+            return name, lambda _before, _values: None
         case "ADD", [name, value]:
-            return partial(_add, name, name, value)
+            return name, partial(_sum, name, value)
         case "SET", [name, "=", value] if value.startswith(":"):
-            return partial(_set, name, value)
+            return name, lambda _before, values: values[value]
         case "SET", [name, "=", value, "+", other]:
-            return partial(_add, name, other, value)
+            return name, partial(_sum, other, value)
         case "SET", [name, "=", "if_not_exists", old, other]:
-            return partial(_set_if_new, name, old, other)
+            return name, partial(_first, old, other)
         case "SET", [name, "=", "list_append", old, value]:
-            return partial(_append, name, old, value)
+            return name, lambda before, values: {"L": [*before[old]["L"], *values[value]["L"]]}
     message = f"{clause} {' '.join(words)} is no update of a job's normal path"
     raise Unanswerable(message)
 
 
-def _remove(name: str, after: JSON, _before: JSON, _values: JSON) -> None:
-    after.pop(name, None)
+def _sum(name: str, value: str, before: JSON, values: JSON) -> JSON:
+    return {"N": str(int(before.get(name, {"N": "0"})["N"]) + int(values[value]["N"]))}
 
 
-def _set(name: str, value: str, after: JSON, _before: JSON, values: JSON) -> None:
-    after[name] = values[value]
-
-
-def _add(name: str, other: str, value: str, after: JSON, before: JSON, values: JSON) -> None:
-    after[name] = {"N": str(int(before.get(other, {"N": "0"})["N"]) + int(values[value]["N"]))}
-
-
-def _set_if_new(name: str, old: str, other: str, after: JSON, before: JSON, values: JSON) -> None:
-    after[name] = before[old] if old in before else values[other] if other.startswith(":") else before[other]
-
-
-def _append(name: str, old: str, value: str, after: JSON, before: JSON, values: JSON) -> None:
-    after[name] = {"L": [*before[old]["L"], *values[value]["L"]]}
+def _first(old: str, other: str, before: JSON, values: JSON) -> JSON:
+    found: JSON = before[old] if old in before else values[other] if other.startswith(":") else before[other]
+    return found

@@ -1,5 +1,5 @@
 """
-The product in a process of its own, as a warm container: events in, by the handlers of ``app.py``, and processor time out.
+The product in a process of its own, as a warm container: events into the handlers of ``app.py``, processor time out.
 
 ``python -m benchmarks.product_process URL`` calls AWS by botocore at that URL, which is a sink's. With ``-`` for the
 URL, botocore's clients are replaced by objects that return at once, in this process, what botocore would have made of
@@ -41,7 +41,7 @@ NO_LIMIT = "1000000"
 
 STACK_NAME = "job-backend-bench"
 ONCE = {"GetParameter", "GetItem", "Query"}
-"""Calls of a container rather than of a job: the keys each five minutes, the session and the pauses each ten seconds."""
+"""Calls of a container, not of a job: the keys each five minutes, the session and the pauses each ten seconds."""
 
 CONTEXT_TIME_LEFT_MS = 90_000
 
@@ -67,6 +67,7 @@ class InstantClient:
         self._answers = answers
 
     def __getattr__(self, method: str) -> Callable[..., JSON]:
+        """Return the method of that name, ``put_item`` or another; it is kept for the next time."""
         operation = re.sub(r"_?([a-z]+)", lambda word: word[1].title(), method)
 
         def call(**asked: Any) -> JSON:  # noqa: ANN401 - any member
