@@ -7,26 +7,22 @@ processor time, and a quarter of a second before the first (docs/adr/0019).
 """
 
 import json
-import select
 import ssl
 import weakref
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import Message
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from chalicelib.adapters.aws_connection import Connection, NoAnswer, Response
 from chalicelib.adapters.aws_signature import Credentials, Scope, signed
 from chalicelib.ports import Clock, IdSource, Pause, Randomness
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
-
-_DAMAGED: Final = "the answer is not what was sent"
 
 KEPT_CONNECTIONS: Final = 10
 """Of one client, while nobody uses them: a container serves one event at a time, a local server several."""
@@ -152,7 +148,7 @@ class AwsClient:
         self._policy = policy
         self._around = around
         self._tls = tls
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[Connection] = []
         weakref.finalize(self, _close, self._idle)
 
     def __getattr__(self, method: str) -> Callable[..., Answer]:
@@ -207,75 +203,59 @@ class AwsClient:
         if trace is not None:
             # By it X-Ray knows which call belongs to which request, and Lambda sees functions that call themselves.
             headers["x-amzn-trace-id"] = trace
-        status, given, content = self._exchanged(headers, body)
-        if status == HTTPStatus.OK:
-            answer: Answer = _read(content)
+        response = self._exchanged(headers, body)
+        if response.status == HTTPStatus.OK:
+            answer: Answer = _read(response.body)
             return answer
         called = f"{self.service.name} {operation}"
-        raise _refusal(called, status, given, content)
+        raise _refusal(called, response)
 
-    def _exchanged(self, headers: Mapping[str, str], body: bytes) -> tuple[int, Message, bytes]:
+    def _exchanged(self, headers: Mapping[str, str], body: bytes) -> Response:
         """
-        Send one request; return status, headers and body of the answer.
+        Send one request, over a connection that nobody else uses; return the answer.
 
         Raises:
             AwsAway: There was none, or not a whole one.
         """
         connection = self._kept() or self._new()
         try:
-            if connection.sock is None:
-                connection.connect()
-            connection.sock.settimeout(self._policy.read_timeout_s)
-            connection.request("POST", "/", body, headers)
-            response = connection.getresponse()
-            content = _whole(response)
-        except BaseException as broken:
+            response = connection.post(headers, body)
+        except NoAnswer as broken:
+            message = f"{self._url.netloc} does not answer: {broken}"
+            raise AwsAway(message) from broken
+        checksum = str(zlib.crc32(response.body))
+        if response.headers.get("x-amz-crc32", checksum) != checksum:
             connection.close()
-            if isinstance(broken, OSError | HTTPException):
-                message = f"{self._url.netloc} does not answer: {broken!r}"
-                raise AwsAway(message) from broken
-            raise
-        if connection.sock is not None and len(self._idle) < KEPT_CONNECTIONS:
+            message = f"the answer of {self._url.netloc} was damaged on its way"
+            raise AwsAway(message)
+        if len(self._idle) < KEPT_CONNECTIONS:
             self._idle.append(connection)
         else:
             connection.close()
-        return response.status, response.headers, content
+        return response
 
-    def _kept(self) -> HTTPConnection | None:
-        """Take a connection that is open and that nobody else uses, if there is one."""
+    def _kept(self) -> Connection | None:
+        """Take a connection that is open, if there is one."""
         while self._idle:
             try:
                 connection = self._idle.pop()
             except IndexError:  # another thread was faster
                 break
-            if not _is_closed(connection):
+            if connection.is_usable:
                 return connection
             connection.close()
         return None
 
-    def _new(self) -> HTTPConnection:
-        host, port, timeout_s = self._url.hostname or "", self._url.port, self._policy.connect_timeout_s
-        if self._url.scheme == "https":
-            return HTTPSConnection(host, port, timeout=timeout_s, context=self._tls())
-        return HTTPConnection(host, port, timeout=timeout_s)
+    def _new(self) -> Connection:
+        return Connection(
+            self._url,
+            connect_timeout_s=self._policy.connect_timeout_s,
+            read_timeout_s=self._policy.read_timeout_s,
+            tls=self._tls() if self._url.scheme == "https" else None,
+        )
 
 
-def _whole(response: HTTPResponse) -> bytes:
-    content = response.read()
-    checksum = str(zlib.crc32(content))
-    if response.headers.get("x-amz-crc32", checksum) != checksum:
-        raise HTTPException(_DAMAGED)
-    return content
-
-
-def _is_closed(connection: HTTPConnection) -> bool:
-    """Tell whether the other side has closed a connection, as it does after a while without requests."""
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _close(connections: list[HTTPConnection]) -> None:
+def _close(connections: list[Connection]) -> None:
     for connection in connections:
         connection.close()
 
@@ -292,17 +272,17 @@ def _read(content: bytes) -> Any:  # noqa: ANN401 - any JSON
     return json.loads(content or b"{}")
 
 
-def _refusal(operation: str, status: int, headers: Message, content: bytes) -> AwsRefusal:
+def _refusal(operation: str, response: Response) -> AwsRefusal:
     try:
-        said = _read(content)
+        said = _read(response.body)
     except ValueError:
         said = {}
     if not isinstance(said, dict):  # it is of something on the way to AWS
         said = {}
     # SQS keeps the names of its older protocol in a header, which the SDKs go by.
-    code = headers.get("x-amzn-query-error", "").partition(";")[0]
+    code = response.headers.get("x-amzn-query-error", "").partition(";")[0]
     if not code:
-        named = str(said.get("__type") or headers.get("x-amzn-errortype") or status)
+        named = str(said.get("__type") or response.headers.get("x-amzn-errortype") or response.status)
         code = named.rpartition("#")[2].partition(":")[0]
     message = str(said.get("message") or said.get("Message") or "")
-    return AwsRefusal(operation=operation, code=code, status=status, message=message, members=said)
+    return AwsRefusal(operation=operation, code=code, status=response.status, message=message, members=said)
