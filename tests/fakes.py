@@ -527,20 +527,20 @@ class InMemoryBlocklist:
 
 
 class FixedKeys:
-    """The keys of a ring that never changes, by a clock."""
+    """The keys of a ring, which only a test changes, by a clock."""
 
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
-        self._ring = ring
+        self.ring = ring
         self._clock = clock
 
     def signing(self) -> SigningKey:
-        return self._ring.signing_at(self._clock.now())
+        return self.ring.signing_at(self._clock.now())
 
     def verifying(self, kid: str) -> SigningKey | None:
-        return self._ring.verifying(kid, self._clock.now())
+        return self.ring.verifying(kid, self._clock.now())
 
     def all_verifying(self) -> Sequence[SigningKey]:
-        return self._ring.all_verifying(self._clock.now())
+        return self.ring.all_verifying(self._clock.now())
 
 
 class PlainTokens:

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
+from chalicelib.adapters import tokens
 from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.domain.errors import NotAuthenticated
 from chalicelib.domain.signing_keys import KeyRing, SigningKey
@@ -108,3 +109,42 @@ def test_why_a_token_was_refused_is_kept_from_the_log_too() -> None:
             codec().verify(wrong)
         assert refused.value.__cause__ is None
         assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_a_token_that_was_seen_is_not_checked_again_but_whether_it_still_holds_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked: list[str] = []
+    check = tokens._check_signature  # noqa: SLF001 - to count what a test cannot see otherwise
+
+    def counted(token: str, key: SigningKey) -> None:
+        checked.append(token)
+        check(token, key)
+
+    monkeypatch.setattr(tokens, "_check_signature", counted)
+    clock, keys = FixedClock(), FixedKeys(RING, FixedClock())
+    codec = JwtCodec(issuer="job-backend-test", keys=keys, clock=clock)
+    token = codec.issue(CLAIMS)
+    assert [codec.verify(token) for _ in range(3)] == [CLAIMS] * 3
+    assert checked == [token]
+    forged = token[:-2] + ("AA" if token[-2:] != "AA" else "BB")
+    for _ in range(2):
+        with pytest.raises(NotAuthenticated, match="not one of this service's"):
+            codec.verify(forged)
+    assert checked == [token, forged, forged], "a refusal is not remembered"
+    clock.advance(minutes=20)
+    with pytest.raises(NotAuthenticated, match="has expired"):
+        codec.verify(token)
+
+
+def test_a_token_that_was_seen_ends_with_its_key() -> None:
+    clock = FixedClock()
+    keys = FixedKeys(RING, clock)
+    codec = JwtCodec(issuer="job-backend-test", keys=keys, clock=clock)
+    token = codec.issue(CLAIMS)
+    codec.verify(token)
+    of_the_same_name = replace(RING.keys[0], secret=b"another" * 5)
+    for ring in (KeyRing((replace(RING.keys[0], kid="other"),)), KeyRing((of_the_same_name,))):
+        keys.ring = ring
+        with pytest.raises(NotAuthenticated, match="not one of this service's"):
+            codec.verify(token)
