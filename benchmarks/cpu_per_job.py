@@ -2,9 +2,10 @@
 Processor time of one job, submission and processing apart: the product, and FastAPI with Celery doing the same.
 
 **The product** is entered by the handlers of ``app.py``. Its AWS calls go over HTTP to a process that answers at once,
-so botocore is counted and no emulator is. ``process_cpu_ms`` is of one message a batch, with the process that runs the
-operations. How it divides is measured, not told from a profile: in a second process botocore's clients are replaced by
-objects that answer at once, and what is used there is the product's own; see `benchmarks.product_process`.
+so making them is counted and no emulator is. ``process_cpu_ms`` is of one message a batch, with the process that runs
+the operations. How it divides is measured: in a second process the clients are replaced by objects that answer at once,
+and what is used there is the product without its calls; see `benchmarks.product_process`. Only how much of that is the
+product's own code, ``process_ours_cpu_ms``, is told by a profile.
 
 **The peer** is counted by its Python processes: uvicorn, or the API entered as an ASGI application without it, and the
 worker with its child. Redis and PostgreSQL are apart, as ``..._servers_cpu_ms``: what they do, AWS does for the
@@ -61,7 +62,7 @@ def measured(*, rounds: int) -> dict[str, dict[str, Spread]]:
 
 
 class Product:
-    """The product in two processes: with botocore, and with what answers in its place."""
+    """The product in two processes: with its calls of AWS, and with what answers in their place."""
 
     def __init__(self, whole: LineProcess, own: LineProcess) -> None:
         self._whole = whole
@@ -70,17 +71,17 @@ class Product:
     def figures(self, jobs: int = JOBS) -> Figures:
         """Return those of one round."""
         whole, own = _product_round(self._whole, jobs), _product_round(self._own, jobs)
+        self._own.ask(submit=jobs)
         operation = whole["operation"]
         return {
             "submit_cpu_ms": whole["submit"],
             "process_cpu_ms": whole["consume"] + operation,
             "total_cpu_ms": whole["submit"] + whole["consume"] + operation,
             f"process_batch_of_{BATCH}_cpu_ms": whole["consume_batch"],
-            "submit_own_cpu_ms": own["submit"],
-            "submit_botocore_cpu_ms": whole["submit"] - own["submit"],
-            "process_own_cpu_ms": own["consume"],
-            "process_botocore_cpu_ms": whole["consume"] - own["consume"],
+            "submit_aws_calls_cpu_ms": whole["submit"] - own["submit"],
+            "process_aws_calls_cpu_ms": whole["consume"] - own["consume"],
             "process_operation_cpu_ms": operation,
+            "process_ours_cpu_ms": own["consume"] * self._own.ask(share_of_ours=jobs)["share"],
         }
 
 

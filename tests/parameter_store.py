@@ -1,5 +1,6 @@
 """Systems Manager's parameter store in memory, as far as the key ring asks it: numbered versions and their history."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -45,7 +46,11 @@ class ParameterStore:
             raise EndpointConnectionError(endpoint_url="http://nowhere")
         name, _, version = Name.partition(":")
         if name not in self.versions:
-            raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": "no"}}, "GetParameter")
+            answer: Any = {
+                "Error": {"Code": "ParameterNotFound", "Message": "no"},
+                "ResponseMetadata": {"HTTPStatusCode": HTTPStatus.BAD_REQUEST},
+            }
+            raise ClientError(answer, "GetParameter")
         number = int(version or len(self.versions[name]))
         return {"Parameter": {"Value": self.versions[name][number - 1], "Version": number}}
 

@@ -12,6 +12,7 @@ from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.domain.signing_keys import PUBLISHED_BEFORE_SIGNING, RING_MAX_AGE, VERIFIES_AFTER_SIGNING
 from deployment.key_ring import KeyRingStore
 from tests.api.client import Api
+from tests.aws import by_sdk
 from tests.factories import World, make_session_limits
 from tests.fakes import FixedClock, PassingTime
 from tests.parameter_store import ParameterStore
@@ -37,7 +38,9 @@ class Deployment:
 
     def _reader(self) -> SsmSigningKeys:
         store = self.store
-        return SsmSigningKeys(lambda: store, lambda: store, parameter="/stack/signing-keys", clock=self.clock)  # type: ignore[arg-type, return-value]
+        return SsmSigningKeys(
+            lambda: by_sdk(store), lambda: by_sdk(store), parameter="/stack/signing-keys", clock=self.clock
+        )
 
     def _container(self, shared: World, keys: SsmSigningKeys) -> Api:
         world = copy.copy(shared)

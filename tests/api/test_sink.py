@@ -74,7 +74,8 @@ def test_the_product_does_a_job_with_the_calls_of_its_design(sink: str, in_place
         used = process.ask(consume=1, batch=1)
         assert used["operation_cpu_s"] > 0
         assert used["cpu_s"] > 0
-        process.ask(consume=2, batch=5)
+        assert 0 < process.ask(share_of_ours=1)["share"] < 1
+        process.ask(consume=1, batch=5)
         with pytest.raises(ProcessEnded, match=re.escape("calls were {}, and are to be {'UpdateItem': 2}")):
             process.ask(consume=1, batch=1)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.adapters.event_bus import CALL_MAX_BYTES, EventBridgeBus
 from chalicelib.domain.cloud_events import CloudEvent
 from chalicelib.domain.errors import Unavailable
@@ -23,7 +23,7 @@ class AnsweringClient:
 
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803 - AWS's own spelling
         if self.error is not None:
-            raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "PutEvents")
+            raise AwsRefusal(operation="events PutEvents", code=self.error, status=400, message="no", members={})
         details = [str(entry["Detail"]) for entry in Entries]
         self.taken.append([detail for detail in details if self._code(detail) is None])
         results = [
@@ -81,7 +81,7 @@ def test_a_reason_may_have_no_words() -> None:
 
 
 def test_a_fault_of_the_deployment_passes() -> None:
-    with pytest.raises(ClientError):
+    with pytest.raises(AwsRefusal):
         bus(AnsweringClient(error="AccessDeniedException")).put(make_events())
 
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
+from chalicelib.adapters.aws_calls import AwsAway, AwsRefusal
 from chalicelib.adapters.signing_keys import READS_APART, STALE_RING_MAX_AGE, SsmSigningKeys, from_text, to_text
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.signing_keys import RING_MAX_AGE, KeyRing, SigningKey
+from tests.aws import by_sdk
 from tests.factories import make_ring
 from tests.fakes import NOON, FixedClock
 from tests.parameter_store import ParameterStore
@@ -28,7 +29,9 @@ class Container:
     def __init__(self, ring: KeyRing = RING) -> None:
         self.store = ParameterStore(stack=to_text(ring))
         self.clock = FixedClock()
-        self.keys = SsmSigningKeys(lambda: self.store, lambda: self.store, parameter=NAME, clock=self.clock)  # type: ignore[arg-type, return-value]
+        self.keys = SsmSigningKeys(
+            lambda: by_sdk(self.store), lambda: by_sdk(self.store), parameter=NAME, clock=self.clock
+        )
 
     def write(self, ring: KeyRing) -> None:
         self.store.versions[NAME].append(to_text(ring))
@@ -63,7 +66,7 @@ def test_nothing_is_asked_before_the_first_use_and_the_ring_is_read_once() -> No
 def test_the_first_read_may_take_several_tries_and_later_ones_may_not() -> None:
     first, later = ParameterStore(stack=to_text(RING)), ParameterStore(stack=to_text(NEWER))
     clock = FixedClock()
-    keys = SsmSigningKeys(lambda: first, lambda: later, parameter=NAME, clock=clock)  # type: ignore[arg-type, return-value]
+    keys = SsmSigningKeys(lambda: by_sdk(first), lambda: by_sdk(later), parameter=NAME, clock=clock)
     keys.signing()
     clock.advance(minutes=5)
     assert len(keys.all_verifying()) == 2
@@ -159,7 +162,7 @@ def test_while_the_store_is_away_the_ring_serves_for_an_hour_and_the_log_says_so
     container.clock.advance(minutes=1)
     with pytest.raises(Unavailable, match="the parameter store does not answer") as away:
         container.keys.signing()
-    assert isinstance(away.value.__cause__, EndpointConnectionError), "what the try found, for the log"
+    assert isinstance(away.value.__cause__, AwsAway), "what the try found, for the log"
     with pytest.raises(Unavailable, match="the parameter store does not answer"):
         container.keys.signing()
     assert container.store.reads == 1 + 55 + 1
@@ -237,7 +240,7 @@ def test_without_a_ring_a_store_that_is_away_is_asked_again() -> None:
 def test_a_missing_parameter_is_the_operators_business() -> None:
     container = Container()
     container.store.versions.clear()
-    with pytest.raises(ClientError, match="ParameterNotFound"):
+    with pytest.raises(AwsRefusal, match="ParameterNotFound"):
         container.keys.signing()
 
 
