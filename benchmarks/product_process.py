@@ -1,7 +1,7 @@
 """
 The product in a process of its own, as a warm container: events into the handlers of ``app.py``, processor time out.
 
-``python -m benchmarks.product_process URL`` calls AWS at that URL, which is a sink's. With ``-`` there are no calls: the
+``python -m benchmarks.product_process URL`` calls AWS at that URL, a sink's. With ``-`` there are no calls: the
 clients are objects that return at once, in this process, what the sink would have answered. What is left of the
 processor time is the rest of the product's; the little that those objects do counts as the product's too.
 
