@@ -59,7 +59,8 @@ class Stand:
             module=module,
             handler=handler,
             event=event,
-            environment=self.environment,
+            # As Lambda sets it.
+            environment={**self.environment, "_HANDLER": f"{module}.{handler}"},
         )
 
     def first_answer(self, program: Program, what: str) -> Entered:

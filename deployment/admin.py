@@ -11,6 +11,7 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import AwsClients
+from chalicelib.adapters.aws_calls import AwsRefusal
 from chalicelib.bootstrap import build
 from chalicelib.config import ConfigurationError, Settings
 from chalicelib.domain.errors import RequestRefused, Unavailable
@@ -73,7 +74,7 @@ def make_admin(username: str) -> bool:
     except RequestRefused as refused:
         message = f"{username}: {refused}"
         raise AdminError(message) from refused
-    except (PackagingError, Unavailable, BotoCoreError, ClientError) as error:
+    except (PackagingError, Unavailable, AwsRefusal, BotoCoreError, ClientError) as error:
         raise AdminError(str(error)) from error
 
 

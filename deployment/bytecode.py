@@ -35,13 +35,17 @@ Later ones write references, to what just then was in memory twice: the same sou
 """
 
 
+_MADE_HOW = repr((sys.version, CODE_FOLDER, NOT_COMPARED, WITHOUT_REFERENCES)).encode()
+
+
 def with_own_bytecode(zip_file: Path, compiled: Path) -> None:
     """
     Give the modules in a deployment zip the bytecode made of them, and no other; give all files one order and one date.
 
     Whatever imports the source leaves bytecode beside it, and Chalice packs that too. The same source makes the same
     zip, so deploying it again changes nothing. It is made for this interpreter's version of Python, as the functions
-    that Chalice declares are, and kept in the folder ``compiled``, from where the next zip takes it.
+    that Chalice declares are, and kept in the folder ``compiled``, from where the next zip takes it: whoever can write
+    there decides what is deployed, as whoever can write to the project does.
     """
     compiled.mkdir(parents=True, exist_ok=True)
     part = zip_file.with_suffix(".part")
@@ -72,16 +76,17 @@ def _write(archive: zipfile.ZipFile, name: str, content: bytes, attributes: int)
 
 def _bytecode(name: str, source: bytes, compiled: Path) -> bytes | None:
     """Return the bytecode file of a module, or ``None`` for one that is not of this version of Python."""
-    kept = compiled / hashlib.sha256(b"\0".join([MAGIC_NUMBER, name.encode(), source])).hexdigest()
-    if kept.exists():
-        return kept.read_bytes()
+    head = MAGIC_NUMBER + NOT_COMPARED + source_hash(source)
+    kept = compiled / hashlib.sha256(b"\0".join([_MADE_HOW, name.encode(), source])).hexdigest()
+    if kept.exists() and (made := kept.read_bytes()).startswith(head):
+        return made
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other people's modules
             code = compile(source, f"{CODE_FOLDER}/{name}", "exec", dont_inherit=True, optimize=0)
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return None
-    made = MAGIC_NUMBER + NOT_COMPARED + source_hash(source) + marshal.dumps(code, WITHOUT_REFERENCES)
+    made = head + marshal.dumps(code, WITHOUT_REFERENCES)
     # Of two builds at once each writes the same.
     part = kept.with_suffix(f".{os.getpid()}")
     part.write_bytes(made)

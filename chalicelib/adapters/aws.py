@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from chalicelib.adapters.aws_calls import SERVICES, AwsAway, AwsClient, AwsRefusal, Policy, Service, Surroundings
 from chalicelib.adapters.aws_signature import Credentials
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 1
 READ_TIMEOUT_S = 2
+"""Until a host takes a connection, and between two parts of its answer, of which there is one as a rule."""
+
 ATTEMPTS = 3
 """
 Tries of one call, the first included; between them is a wait of up to 1 s, then up to 2 s.
@@ -73,7 +76,7 @@ class AwsClients:
 
     @cached_property
     def dynamodb_once(self) -> "DynamoDBClient":
-        """DynamoDB's client for calls that are not worth another try; each ends within 3 s."""
+        """DynamoDB's client for calls that are not worth another try."""
         client: DynamoDBClient = self.client("dynamodb", attempts=1)
         return client
 
@@ -154,7 +157,9 @@ def endpoint_url(service: Service, region: str | None, environment: Mapping[str,
         return None
     given = environment.get(f"AWS_ENDPOINT_URL_{service.variable}") or environment.get("AWS_ENDPOINT_URL")
     if given:
-        return given
+        parts = urlsplit(given)
+        is_plain = parts.scheme in {"http", "https"} and parts.hostname and parts.path in {"", "/"} and "@" not in given
+        return given if is_plain else None
     suffixes = [suffix for form, suffix in SUFFIXES.items() if re.fullmatch(form, region or "")]
     return f"https://{service.name}.{region}.{suffixes[0]}" if suffixes else None
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from chalicelib.adapters.aws_connection import Connection, NoAnswer, Response
 from chalicelib.adapters.aws_signature import Credentials, Scope, signed
@@ -23,6 +23,9 @@ from chalicelib.ports import Clock, IdSource, Pause, Randomness
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
+
+_PLAIN_IN_TRACES: Final = "-=;:+&[]{}\"',"
+"""Characters that stand for themselves in X-Ray's header, as the SDKs have it."""
 
 KEPT_CONNECTIONS: Final = 10
 """Of one client, while nobody uses them: a container serves one event at a time, a local server several."""
@@ -40,7 +43,9 @@ TRANSIENT_CODES: Final = frozenset(
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "ServiceUnavailable",
         "SlowDown",
         "ThrottledException",
@@ -125,8 +130,9 @@ class AwsClient:
     """
     A client of one service, with a method for each operation: ``put_item(TableName=…)``, as boto3's clients have.
 
-    Parameters and answers are those of boto3's, but that nothing is checked before it is sent, and that bytes are not
-    for it. Safe for threads. Its errors are `AwsRefusal` and `AwsAway`, the last try's.
+    Parameters and answers are those of boto3's, but that nothing is checked before it is sent, that bytes are not for
+    it, and that codes of SQS are those of its JSON protocol. Its errors are `AwsRefusal` and `AwsAway`, those of the last
+    try. Safe for threads.
     """
 
     def __init__(  # noqa: PLR0913 - all that a call is made of
@@ -143,6 +149,7 @@ class AwsClient:
         """Connect with the first call; ``tls`` is asked for whom to trust where ``endpoint_url`` is of HTTPS."""
         self.service = service
         self._url = urlsplit(endpoint_url)
+        self._host = self._url.netloc
         self._scope = Scope(region=region, service=service.name)
         self._credentials = credentials
         self._policy = policy
@@ -191,7 +198,7 @@ class AwsClient:
         headers = signed(
             {
                 "content-type": f"application/x-amz-json-{self.service.json_version}",
-                "host": self._url.netloc,
+                "host": self._host,
                 "x-amz-target": f"{self.service.target}.{operation}",
             },
             body,
@@ -199,13 +206,20 @@ class AwsClient:
             scope=self._scope,
             at=self._around.clock.now(),
         )
-        trace = self._around.environment.get("_X_AMZN_TRACE_ID")
+        environment = self._around.environment
+        application = environment.get("AWS_SDK_UA_APP_ID", "")
+        headers["user-agent"] = f"job-backend app/{quote(application, safe='')}" if application else "job-backend"
+        trace = environment.get("_X_AMZN_TRACE_ID")
         if trace is not None:
             # By it X-Ray knows which call belongs to which request, and Lambda sees functions that call themselves.
-            headers["x-amzn-trace-id"] = trace
+            headers["x-amzn-trace-id"] = quote(trace, safe=_PLAIN_IN_TRACES)
         response = self._exchanged(headers, body)
-        if response.status == HTTPStatus.OK:
-            answer: Answer = _read(response.body)
+        if response.status < HTTPStatus.MULTIPLE_CHOICES:
+            try:
+                answer: Answer = _read(response.body)
+            except ValueError as unreadable:
+                message = f"the answer of {self._host} is no JSON"
+                raise AwsAway(message) from unreadable
             return answer
         called = f"{self.service.name} {operation}"
         raise _refusal(called, response)
@@ -221,12 +235,12 @@ class AwsClient:
         try:
             response = connection.post(headers, body)
         except NoAnswer as broken:
-            message = f"{self._url.netloc} does not answer: {broken}"
+            message = f"{self._host} does not answer: {broken}"
             raise AwsAway(message) from broken
         checksum = str(zlib.crc32(response.body))
         if response.headers.get("x-amz-crc32", checksum) != checksum:
             connection.close()
-            message = f"the answer of {self._url.netloc} was damaged on its way"
+            message = f"the answer of {self._host} was damaged on its way"
             raise AwsAway(message)
         if len(self._idle) < KEPT_CONNECTIONS:
             self._idle.append(connection)
@@ -279,10 +293,7 @@ def _refusal(operation: str, response: Response) -> AwsRefusal:
         said = {}
     if not isinstance(said, dict):  # it is of something on the way to AWS
         said = {}
-    # SQS keeps the names of its older protocol in a header, which the SDKs go by.
-    code = response.headers.get("x-amzn-query-error", "").partition(";")[0]
-    if not code:
-        named = str(said.get("__type") or response.headers.get("x-amzn-errortype") or response.status)
-        code = named.rpartition("#")[2].partition(":")[0]
+    named = str(said.get("__type") or response.headers.get("x-amzn-errortype") or response.status)
+    code = named.rpartition("#")[2].partition(":")[0]
     message = str(said.get("message") or said.get("Message") or "")
     return AwsRefusal(operation=operation, code=code, status=response.status, message=message, members=said)

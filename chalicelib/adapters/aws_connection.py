@@ -8,7 +8,8 @@ import select
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import SplitResult
 
 from httptools import HttpParserError, HttpResponseParser
@@ -33,21 +34,40 @@ class Response:
 
 
 class _Reading:
-    """What there is so far of an answer; the methods are called by the parser."""
+    """What there is so far of an answer; the methods named ``on_…`` are called by the parser."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
         self.body = bytearray()
-        self.is_whole = False
+        self.has_head = False
+        self.answers = 0
+        self.status = 0
+        self.parser = HttpResponseParser(self)
+
+    def on_message_begin(self) -> None:
+        # A provisional answer (1xx) may come before the one that counts.
+        self.headers, self.body, self.has_head = {}, bytearray(), False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+        self.status = self.parser.get_status_code()
 
     def on_body(self, part: bytes) -> None:
         self.body += part
 
     def on_message_complete(self) -> None:
-        self.is_whole = True
+        if self.status >= HTTPStatus.OK:
+            self.answers += 1
+        else:
+            self.has_head = False
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether there is a head that does not say how long the body is: it goes on until the connection ends."""
+        return self.has_head and not self.headers.keys() & {"content-length", "transfer-encoding"}
 
 
 class Connection:
@@ -69,16 +89,16 @@ class Connection:
         Send a POST to ``/``; return the answer. ``headers`` have the host.
 
         Raises:
-            NoAnswer: Neither the connection nor this can be used any more.
+            NoAnswer: There is none, and this cannot be used any more.
+            ValueError: A header is more than a line, or not ASCII.
         """
         lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         head = "\r\n".join([*lines, f"content-length: {len(body)}", "\r\n"])
-        if head.count("\n") != len(lines) + 2 or not head.isascii():
-            message = "a header is more than a line, or not ASCII"
-            raise ValueError(message)
         try:
+            if head.count("\n") != len(lines) + 2:
+                _refuse()
             connected = self._connected()
-            connected.sendall(head.encode() + body)
+            connected.sendall(head.encode("ascii") + body)
             return self._answer(connected)
         except (OSError, HttpParserError) as broken:
             self.close()
@@ -119,13 +139,24 @@ class Connection:
 
     def _answer(self, connected: socket.socket) -> Response:
         reading = _Reading()
-        parser = HttpResponseParser(reading)
-        while not reading.is_whole:
-            received = connected.recv(CHUNK_BYTES)
-            if not received:
-                message = "closed before the answer was whole"
-                raise ConnectionError(message)
-            parser.feed_data(received)
-        if parser.get_http_version() != "1.1" or "close" in reading.headers.get("connection", "").lower():
+        try:
+            while not reading.answers:
+                received = connected.recv(CHUNK_BYTES)
+                if not received:
+                    break
+                reading.parser.feed_data(received)
+            is_old = reading.parser.get_http_version() != "1.1"
+        finally:
+            # They hold each other, and else would wait for the garbage collector.
+            del reading.parser
+        if reading.answers != 1 and not (reading.answers == 0 and reading.ends_with_connection):
+            message = "more than one answer" if reading.answers else "closed before the answer was whole"
+            raise ConnectionError(message)
+        if not reading.answers or is_old or "close" in reading.headers.get("connection", "").lower():
             self.close()
-        return Response(status=parser.get_status_code(), headers=reading.headers, body=bytes(reading.body))
+        return Response(status=reading.status, headers=reading.headers, body=bytes(reading.body))
+
+
+def _refuse() -> NoReturn:
+    message = "a header is more than a line"
+    raise ValueError(message)

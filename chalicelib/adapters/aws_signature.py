@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -41,7 +41,7 @@ def signed(
 
     ``headers`` have the host, and names in lower case; ``at`` is aware and now: AWS refuses what is minutes off.
     """
-    stamp = at.strftime("%Y%m%dT%H%M%SZ")
+    stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     day = stamp[:8]
     signing = {**headers, "x-amz-date": stamp}
     if credentials.token is not None:

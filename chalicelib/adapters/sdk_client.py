@@ -22,7 +22,8 @@ class SdkClient:
             try:
                 return method(**parameters)
             except ClientError as error:
-                said, status = error.response, error.response["ResponseMetadata"]["HTTPStatusCode"]
+                said = error.response
+                status = said.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
                 code, message = said["Error"]["Code"], said["Error"].get("Message", "")
                 raise AwsRefusal(operation=name, code=code, status=status, message=message, members=said) from error
             except (ConnectionError, HTTPClientError) as error:

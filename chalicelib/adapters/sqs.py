@@ -100,7 +100,7 @@ def send_in_batches(
     for begin in range(0, len(entries), BATCH_MAX):
         with unavailable_when_away(called):
             answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries[begin : begin + BATCH_MAX])
-        for failed in answer.get("Failed", []):
+        for failed in answer.get("Failed") or []:
             refused[int(failed["Id"])] = f"{failed['Code']}: {failed.get('Message', '')}"
     return refused
 

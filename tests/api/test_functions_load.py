@@ -38,21 +38,21 @@ WEBHOOKS = {"chalicelib.domain.webhooks", "chalicelib.domain.webhook_deliveries"
 
 LOADS = {
     "app.consume": Load(
-        modules=66,
+        modules=67,
         needs=("consumer",),
         without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SCHEDULES, *SENDING, *WEBHOOKS}),
     ),
     "app.relay": Load(
-        modules=69,
+        modules=70,
         needs=("relay",),
         without=frozenset({"chalicelib.api", "chalicelib.operations", *AWS, *CREDENTIALS, *SENDING}),
     ),
     "app.sweep": Load(
-        modules=81, needs=("every_minute",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
+        modules=82, needs=("every_minute",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
     ),
     # The first POST /jobs.
     "app.app": Load(
-        modules=128,
+        modules=129,
         needs=("authentication", "rate_limiter", "operations", "submissions"),
         without=frozenset(
             {

@@ -167,7 +167,7 @@ class _Exchange(BaseHTTPRequestHandler):
 
 
 def _worker_of(user_agent: str) -> str:
-    """Return the name that a worker has botocore send as its application's."""
+    """Return the name that a worker sends as its application's, as AWS's SDKs do too."""
     return next((part[4:] for part in user_agent.split() if part.startswith("app/")), "")
 
 

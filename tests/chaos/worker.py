@@ -20,6 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 import app
+from chalicelib.adapters.aws_calls import AwsAway, AwsRefusal
 from chalicelib.adapters.operation_process import OperationProcess
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.users import UserId
@@ -146,7 +147,7 @@ def forever(turn: Callable[[], None]) -> None:
     while True:
         try:
             turn()
-        except (BotoCoreError, ClientError) as error:
+        except (AwsRefusal, AwsAway, BotoCoreError, ClientError) as error:
             print(f"turn lost to {error!r}", file=sys.stderr, flush=True)
             time.sleep(0.1)
 

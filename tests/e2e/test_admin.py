@@ -118,21 +118,21 @@ def test_what_it_cannot_do_is_said(environment: dict[str, str], refusal: str) ->
     assert refusal in done.stderr
 
 
-def beta(emulator: str) -> Session:
-    """An AWS with the tables and queues of a stage ``beta``."""
+def with_stage(emulator: str, stack_name: str) -> Session:
+    """An AWS with the tables and queues of a stage."""
     kinds = {"AWS::DynamoDB::Table", "AWS::SQS::Queue"}
     template = {
         "Resources": {name: each for name, each in RESOURCES["Resources"].items() if each.get("Type") in kinds},
         "Outputs": {name: each for name, each in RESOURCES["Outputs"].items() if name != "RedriveName"},
     }
     session = clients(emulator)
-    session.client("cloudformation").create_stack(StackName=BETA, TemplateBody=json.dumps(template))
+    session.client("cloudformation").create_stack(StackName=stack_name, TemplateBody=json.dumps(template))
     return session
 
 
 def test_another_stage_is_a_stack_of_its_name_by_boto3s_own_credentials(emulator: str) -> None:
     """The variables are boto3's; that it is asked for no other account than theirs is all that differs from AWS."""
-    session = beta(emulator)
+    session = with_stage(emulator, BETA)
     none = admin_of(emulator, "ada", STAGE="beta", **OWN)
     assert (none.returncode, none.stderr) == (1, "ada: there is no user of this name\n")
     stage = Stage(name="beta", endpoint_url=emulator)
@@ -141,6 +141,16 @@ def test_another_stage_is_a_stack_of_its_name_by_boto3s_own_credentials(emulator
     for said in ("ada is an administrator from now on.\n", "ada is an administrator already.\n"):
         done = admin_of(emulator, "ada", STAGE="beta", **OWN)
         assert (done.returncode, done.stdout) == (0, said), done.stderr
+
+
+def test_what_aws_refuses_is_said_in_a_line(emulator: str) -> None:
+    session = with_stage(emulator, "job-backend-broken")
+    stage = Stage(name="broken", endpoint_url=emulator)
+    session.client("dynamodb").delete_table(TableName=stage.stack().outputs()["UsersTableName"])
+    done = admin_of(emulator, "ada", STAGE="broken", **OWN)
+    assert done.returncode == 1
+    assert "ResourceNotFoundException" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_stack_of_another_version_is_said(emulator: str) -> None:

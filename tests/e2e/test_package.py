@@ -232,6 +232,9 @@ def test_bytecode_beside_the_source_changes_nothing(tmp_path: Path, monkeypatch:
 def test_the_same_source_makes_the_same_bytecode_anew(packaged: Path, tmp_path: Path) -> None:
     shutil.copy(packaged / ZIP_NAME, tmp_path)
     with_own_bytecode(tmp_path / ZIP_NAME, tmp_path / "compiled")
+    for kept in (tmp_path / "compiled").iterdir():
+        kept.write_bytes(b"cut short")
+    with_own_bytecode(tmp_path / ZIP_NAME, tmp_path / "compiled")
     assert list((tmp_path / "compiled").iterdir())
     assert (tmp_path / ZIP_NAME).read_bytes() == (packaged / ZIP_NAME).read_bytes()
 
@@ -264,9 +267,10 @@ def test_a_module_of_another_version_of_python_is_packed_without_bytecode(tmp_pa
     with zipfile.ZipFile(tmp_path / ZIP_NAME, "w") as content:
         content.writestr("old.py", "print 'hello'\n")
         content.writestr("new.py", "print('hello')\n")
+        content.writestr("no_text.py", "'\0'\n")
     with_own_bytecode(tmp_path / ZIP_NAME, tmp_path / "compiled")
     with zipfile.ZipFile(tmp_path / ZIP_NAME) as content:
-        assert content.namelist() == ["new.py", bytecode_name("new.py"), "old.py"]
+        assert content.namelist() == ["new.py", bytecode_name("new.py"), "no_text.py", "old.py"]
 
 
 def test_without_dependencies_only_our_code_and_chalice_are_left(packaged: Path, tmp_path: Path) -> None:

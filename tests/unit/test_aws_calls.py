@@ -117,6 +117,27 @@ def test_a_trace_is_passed_on() -> None:
     assert "trace" not in server.received[0].headers["authorization"]
 
 
+def test_a_trace_that_is_no_header_is_sent_as_the_sdks_send_it() -> None:
+    with Receiver(answering(OK)) as server, client_of(server.url, _X_AMZN_TRACE_ID="Root=1;Self=é\r\n") as client:
+        client.get_item(TableName="jobs", Key=KEY)
+    assert server.received[0].headers["x-amzn-trace-id"] == "Root=1;Self=%C3%A9%0D%0A"
+
+
+def test_a_header_that_would_be_two_is_not_sent() -> None:
+    with nobody() as port, client_of(f"http://127.0.0.1:{port}") as client, pytest.raises(ValueError, match="a line"):
+        client.call("GetItem\r\nHost: elsewhere", {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"), [({}, "job-backend"), ({"AWS_SDK_UA_APP_ID": "a b"}, "job-backend app/a%20b")]
+)
+def test_it_says_who_calls(environment: dict[str, Any], name: str) -> None:
+    with Receiver(answering(OK)) as server, client_of(server.url, **environment) as client:
+        client.get_item(TableName="jobs", Key=KEY)
+    assert server.received[0].headers["user-agent"] == name
+    assert "user-agent" not in server.received[0].headers["authorization"]
+
+
 def test_an_instant_is_sent_as_epoch_seconds_and_what_is_not_of_json_not_at_all() -> None:
     at = datetime(2026, 11, 30, 12, 0, 0, 250_000, tzinfo=UTC)
     with Receiver(answering(OK)) as server, client_of(server.url, service="events") as client:
@@ -145,14 +166,7 @@ def test_a_refusal_has_its_code_its_status_and_what_came_with_it() -> None:
     [
         (response("400 Bad Request", {"__type": "ValidationException"}), "ValidationException"),
         (response("400 Bad Request", b"", x_amzn_ErrorType="ParameterNotFound:http://x"), "ParameterNotFound"),
-        (
-            response(
-                "400 Bad Request",
-                {"__type": "com.amazonaws.sqs#QueueDoesNotExist"},
-                x_amzn_query_error="AWS.SimpleQueueService.NonExistentQueue;Sender",
-            ),
-            "AWS.SimpleQueueService.NonExistentQueue",
-        ),
+        (response("400 Bad Request", {"__type": "com.amazonaws.sqs#QueueDoesNotExist"}), "QueueDoesNotExist"),
         (response("403 Forbidden", b"<html>no</html>"), "403"),
         (response("400 Bad Request", b"[]"), "400"),
     ],
@@ -161,6 +175,62 @@ def test_a_code_is_found_wherever_the_service_has_put_it(answer: bytes, code: st
     with Receiver(answering(answer)) as server, client_of(server.url) as client, pytest.raises(AwsRefusal) as told:
         client.get_item(TableName="jobs", Key=KEY)
     assert told.value.code == code
+
+
+def test_a_provisional_answer_is_not_the_answer() -> None:
+    """Else the next call would read this one's answer as its own."""
+    wait = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    def slowly(caller: Caller) -> None:
+        caller.take()
+        caller.connected.sendall(wait)
+        caller.drip(KEPT[:20])
+        caller.connected.sendall(KEPT[20:])
+        caller.take()
+        caller.connected.sendall(wait + response("200 OK", {}, connection="keep-alive"))
+        caller.wait_for_end()
+
+    with Receiver(slowly) as server, client_of(server.url, attempts=1) as client:
+        assert client.get_item(TableName="jobs", Key=KEY) == ITEM
+        assert client.get_item(TableName="jobs", Key=KEY) == {}
+        assert server.connections == 1
+        for connection in client._idle:  # noqa: SLF001 - for the server, which waits for that
+            connection.close()
+
+
+def test_an_answer_that_ends_with_its_connection_is_whole() -> None:
+    without_length = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(ITEM).encode()
+    with Receiver(answering(without_length)) as server, client_of(server.url, attempts=1) as client:
+        assert client.get_item(TableName="jobs", Key=KEY) == ITEM
+
+
+def test_an_answer_in_chunks_is_read() -> None:
+    chunks = b"".join(
+        f"{len(part):x}\r\n{part}\r\n".encode() for part in ('{"Item"', ': {"job_id"', ': {"S": "one"}}}')
+    )
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Receiver(kept_open(head + chunks + b"0\r\n\r\n")) as server, client_of(server.url, attempts=1) as client:
+        for _ in range(2):
+            assert client.get_item(TableName="jobs", Key=KEY) == {"Item": KEY}
+        assert server.connections == 1
+        for connection in client._idle:  # noqa: SLF001 - for the server, which waits for that
+            connection.close()
+
+
+@pytest.mark.parametrize("answers", [KEPT + KEPT, response("200 OK", b"<html>")])
+def test_an_answer_that_cannot_be_right_is_none(answers: bytes) -> None:
+    with (
+        Receiver(answering(answers)) as server,
+        client_of(server.url, attempts=1) as client,
+        pytest.raises(AwsAway, match=r"more than one answer|is no JSON"),
+    ):
+        client.get_item(TableName="jobs", Key=KEY)
+
+
+def test_an_answer_without_content_is_one() -> None:
+    nothing = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
+    with Receiver(answering(nothing)) as server, client_of(server.url, attempts=1) as client:
+        assert client.delete_item(TableName="jobs", Key=KEY) == {}
 
 
 @pytest.mark.parametrize("first", [BUSY, BROKEN, response("429 Slow down"), b"", OK[:-5], b"nonsense\r\n\r\n"])

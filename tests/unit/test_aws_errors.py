@@ -101,3 +101,10 @@ def test_what_came_with_an_error_of_the_sdk_comes_with_ours() -> None:
     with pytest.raises(AwsRefusal) as told:
         told_by_sdk(ClientError(answer, "PutItem"))()
     assert told.value.members["Item"] == {"job_id": {"S": "one"}}
+
+
+def test_an_error_of_the_sdk_without_a_status_is_a_refusal_all_the_same() -> None:
+    answer: Any = {"Error": {"Code": "AnyCode"}}
+    with pytest.raises(AwsRefusal) as told:
+        told_by_sdk(ClientError(answer, "GetItem"))()
+    assert (told.value.code, told.value.status, told.value.is_transient) == ("AnyCode", 0, False)

@@ -1,6 +1,6 @@
 """Signatures, each compared with what botocore makes of the same request."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -63,6 +63,12 @@ def test_a_signature_is_of_its_day_its_second_and_its_body() -> None:
         signature(b"{}", NOW.replace(day=29)),
     }
     assert len(made) == 4
+
+
+def test_the_clock_may_be_of_any_zone() -> None:
+    there = NOW.astimezone(timezone(timedelta(hours=14)))
+    ours, theirs = (signed(HEADERS, b"{}", credentials=CREDENTIALS, scope=SCOPE, at=at) for at in (NOW, there))
+    assert ours == theirs
 
 
 def test_credentials_that_are_shown_keep_their_secrets() -> None:

@@ -81,8 +81,8 @@ def transaction(table: str) -> Iterator[None]:
         except AwsRefusal as refusal:
             if refusal.code != "TransactionCanceledException":
                 raise
-            reasons = cast("Sequence[Mapping[str, Any]]", refusal.members.get("CancellationReasons", []))
-            codes = [reason.get("Code", "None") for reason in reasons]
+            reasons = cast("Sequence[Mapping[str, Any]]", refusal.members.get("CancellationReasons") or [])
+            codes = [reason.get("Code") or "None" for reason in reasons]
             if not PASSING_REASONS.issuperset(codes):
                 raise
             refused = {place: reasons[place].get("Item") for place, code in enumerate(codes) if code == REFUSED}
