@@ -28,8 +28,7 @@ def main() -> int:
         print(missing, file=sys.stderr)
         return 2
     prepare_process()
-    measured = results()
-    parts = measured.get("parts", {})
+    parts = results().get("parts", {})
     for number, name in enumerate(wanted, 1):
         print(f"Part {number} of {len(wanted)}: {name.replace('_', ' ')}", file=sys.stderr)
         began = time.monotonic()
@@ -39,13 +38,11 @@ def main() -> int:
             "took_s": round(time.monotonic() - began),
             "measured": found,
         }
-        measured = {"machine": machine(), "versions": versions(), "parts": parts}
-        if set(parts) == set(PARTS):
-            write(measured)
+        write({"machine": machine(), "versions": versions(), "parts": parts})
     asked = goals({name: part["measured"] for name, part in parts.items()})
     for goal in asked:
         print(f"{goal.verdict.strip('*'):12} {goal.goal}: {goal.measured}")
-    if set(parts) == set(PARTS):
+    if parts.keys() == PARTS.keys():
         print(f"{PAGE.relative_to(PROJECT)} has it all.")
     return 0 if all(goal.is_met or goal.is_reached_for for goal in asked) else 1
 

@@ -50,9 +50,10 @@ def results() -> dict[str, Any]:
 
 
 def write(measured: Results) -> None:
-    """Write the results, and the page made of them."""
+    """Write the results, and, once every part is there, the page made of them."""
     RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(measured), encoding="utf-8")
+    if measured["parts"].keys() == PARTS.keys():
+        PAGE.write_text(page(measured), encoding="utf-8")
 
 
 def page(measured: Results) -> str:

@@ -131,8 +131,8 @@ class AwsClient:
     A client of one service, with a method for each operation: ``put_item(TableName=…)``, as boto3's clients have.
 
     Parameters and answers are those of boto3's, but that nothing is checked before it is sent, that bytes are not for
-    it, and that codes of SQS are those of its JSON protocol. Its errors are `AwsRefusal` and `AwsAway`, those of the last
-    try. Safe for threads.
+    it, and that codes of SQS are those of its JSON protocol. Its errors, those of the last try, are `AwsRefusal` and
+    `AwsAway`. Safe for threads.
     """
 
     def __init__(  # noqa: PLR0913 - all that a call is made of

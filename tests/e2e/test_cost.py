@@ -12,6 +12,8 @@ from benchmarks.cost.page import PAGE, README, Costs, in_readme, page, with_bloc
 from benchmarks.cost.prices import price_list
 from benchmarks.cost.shapes import SHAPES, counted
 from benchmarks.cost.stand import Refused, standing
+from benchmarks.page import results
+from benchmarks.parts import units_of
 from chalicelib.adapters.aws import AwsClients
 from chalicelib.domain import delivery, schedules, webhook_deliveries
 
@@ -36,6 +38,10 @@ def test_the_readme_shows_what_is_computed(costs: Costs) -> None:
 
 def test_the_page_shows_what_is_computed(costs: Costs) -> None:
     assert PAGE.read_text(encoding="utf-8") == page(costs), OUT_OF_DATE
+
+
+def test_the_benchmarks_page_has_the_units_that_are_counted_now(costs: Costs) -> None:
+    assert results()["parts"]["units"]["measured"] == units_of(costs), "run make bench PARTS=units"
 
 
 def test_writing_puts_both_where_they_belong(costs: Costs, tmp_path: Path) -> None:
