@@ -65,7 +65,7 @@ $(INSTALLED): requirements-dev.txt
 
 # What benchmarks compare with, and what draws: apart, so that no check waits for it.
 $(PEERS_INSTALLED): benchmarks/requirements.txt $(INSTALLED)
-	@PYTHONPYCACHEPREFIX= $(PYTHON) -m venv --clear --without-pip $(PEERS)
+	@PYTHONPYCACHEPREFIX= $(BIN)/python -m venv --clear --without-pip $(PEERS)
 	@echo "Installing what the benchmarks need into $(PEERS): once, about 60 MB to download"
 	@$(UV_INSTALL) --python $(PEERS)/bin/python -r benchmarks/requirements.txt
 	@touch $@

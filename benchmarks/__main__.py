@@ -13,6 +13,7 @@ from benchmarks.goals import goals
 from benchmarks.page import PAGE, results, write
 from benchmarks.parts import PARTS, PROJECT, machine, versions
 from benchmarks.peers.servers import ServersMissing, install
+from deployment.packaging import runs_lambda_wheels
 from localstack.run import prepare_process
 
 
@@ -22,6 +23,9 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in PARTS]:
         print(f"There is no part {', '.join(unknown)}; there is {', '.join(PARTS)}.", file=sys.stderr)
         return 2
+    if sys.platform != "linux" or not runs_lambda_wheels("local"):
+        print("make bench needs Linux, on the processor that the functions have: x86_64.", file=sys.stderr)
+        return 2
     try:
         install()
     except ServersMissing as missing:
@@ -29,16 +33,19 @@ def main() -> int:
         return 2
     prepare_process()
     parts = results().get("parts", {})
+    on, of = machine(), versions()
     for number, name in enumerate(wanted, 1):
         print(f"Part {number} of {len(wanted)}: {name.replace('_', ' ')}", file=sys.stderr)
         began = time.monotonic()
         found = PARTS[name]()
         parts[name] = {
             "date": datetime.now(UTC).date().isoformat(),
+            "machine": on,
+            "versions": of,
             "took_s": round(time.monotonic() - began),
             "measured": found,
         }
-        write({"machine": machine(), "versions": versions(), "parts": parts})
+        write({"parts": parts})
     asked = goals({name: part["measured"] for name, part in parts.items()})
     for goal in asked:
         print(f"{goal.verdict.strip('*'):12} {goal.goal}: {goal.measured}")

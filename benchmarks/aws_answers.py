@@ -2,7 +2,7 @@
 What AWS answers to the product on its normal path, and nothing else: rows that are really kept, messages, a parameter.
 
 `benchmarks.sink` gives these answers over HTTP, and `benchmarks.product_process` gives them without, in the place of
-botocore's clients: the members are the same. Every condition is taken for true, as it is on the normal path; what the
+its clients: the members are the same. Every condition is taken for true, as it is on the normal path; what the
 product makes of its rows is kept, so that the result of each job can be looked at afterwards.
 """
 
@@ -52,7 +52,7 @@ class Answers:
 
     def answer(self, operation: str, asked: JSON) -> JSON:
         """
-        Return the answer to one call, as its wire form and botocore's own have it alike.
+        Return the answer to one call, as its wire form and a client's answer have it alike.
 
         Raises:
             Unanswerable: It is none of the normal path.

@@ -42,7 +42,7 @@ def import_times() -> ImportTimes:
         program = packaged(Path(folder))
         for what in ANSWERS:
             found = stand.first_answer(program, what)
-            counts |= {"start": len(found.modules_at_start), what: len(found.modules)}
+            counts |= {f"the start of {what}": len(found.modules_at_start), f"the end of {what}": len(found.modules)}
         packages, trees, modules = _times(entered(stand.order(program, "submit"), "-X", "importtime").errors)
     return ImportTimes(packages=packages, trees=trees, modules=modules, counts=counts)
 

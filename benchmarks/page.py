@@ -57,15 +57,15 @@ def write(measured: Results) -> None:
 
 
 def page(measured: Results) -> str:
-    """Return the page. Parts that were not measured are left out of its tables."""
-    parts = {name: measured["parts"][name]["measured"] for name in PARTS if name in measured["parts"]}
-    dates = {name: measured["parts"][name]["date"] for name in parts}
-    machine, versions = measured["machine"], measured["versions"]
+    """Return the page, of results that have every part."""
+    whole = [measured["parts"][name] for name in PARTS]
+    parts = {name: measured["parts"][name]["measured"] for name in PARTS}
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        DATE=_span(dates.values()),
-        MACHINE=f"{machine['processors']} processors ({machine['processor']}), {machine['system']}",
-        PYTHON=machine["python"],
-        VERSIONS=", ".join(f"{name} {version}" for name, version in versions.items()),
+        DATE=_all_of(part["date"] for part in whole),
+        MACHINE=_all_of(_machine(part["machine"]) for part in whole),
+        VERSIONS=_all_of(
+            ", ".join(f"{name} {version}" for name, version in part["versions"].items()) for part in whole
+        ),
         GOALS=goals_table(parts),
         PROCESSOR_TIME=spreads_table(parts["processor_time"], FIGURES, (OURS, PEER)),
         FIRST_ANSWERS=_first_answers(parts["first_answers"]),
@@ -104,17 +104,10 @@ def _spread(spread: Mapping[str, float] | None) -> str:
 
 
 def _first_answers(part: Results) -> str:
-    columns = [
-        "health_wall_ms",
-        "health_cpu_ms",
-        "submit_wall_ms",
-        "submit_cpu_ms",
-        "consume_wall_ms",
-        "consume_cpu_ms",
-    ]
+    columns = ["health_wall_ms", "submit_wall_ms", "submit_cpu_ms", "consume_wall_ms", "consume_cpu_ms"]
     shipped = f"{PRODUCT}, {part['shipped']}"
     rows = [
-        [f"**{name}**" if name == shipped else name, *(f"{figures[column]['median']:.0f}" for column in columns)]
+        [f"**{name}**" if name == shipped else name, *(_spread(figures[column]) for column in columns)]
         for name, figures in part["figures"].items()
     ]
     head = ["ms", *(column.removesuffix("_ms").replace("_wall", "").replace("_cpu", ", CPU") for column in columns)]
@@ -166,6 +159,12 @@ def _scale(costs: Results) -> str:
     return table(["", "Read units", "Write units", *(f"ms at {int(size):,}" for size in sizes)], rows)
 
 
-def _span(dates: Iterable[str]) -> str:
-    ordered = sorted(set(dates))
-    return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
+def _machine(machine: Results) -> str:
+    return (
+        f"{machine['processors']} processors ({machine['processor']}), {machine['system']}, Python {machine['python']}"
+    )
+
+
+def _all_of(told: Iterable[str]) -> str:
+    """Return what the parts say of where and when they were measured: one, if that is the same of all."""
+    return " and ".join(dict.fromkeys(told))

@@ -5,6 +5,7 @@ A part takes from one to ten minutes and needs nothing of another. Nothing here 
 is `benchmarks.goals`.
 """
 
+import os
 import platform
 import subprocess
 from collections.abc import Callable, Mapping
@@ -112,7 +113,7 @@ def machine() -> JSON:
     models = {line.partition(": ")[2] for line in processors.splitlines() if line.startswith("model name")}
     return {
         "processor": ", ".join(sorted(models)) or platform.processor(),
-        "processors": processors.count("processor\t:") or None,
+        "processors": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
     }

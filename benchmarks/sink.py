@@ -1,9 +1,9 @@
 """
 A process that answers the product's AWS calls at once, over HTTP on 127.0.0.1.
 
-What a job costs the product's processor can so be measured with all of botocore and without an emulator, whose own work
+What a job costs the product's processor can so be measured with its calls and without an emulator, whose own work
 is a hundred times as much. A process of its own, so that its work is not counted with the product's. The headers are
-those that DynamoDB and SQS send, the checksum of the body among them, which botocore checks.
+those that DynamoDB and SQS send, the checksum of the body among them, which clients check.
 """
 
 import asyncio

@@ -6,16 +6,17 @@ JSON both ways. That is all there is here. AWS's own SDK does much more, of whic
 processor time, and a quarter of a second before the first (docs/adr/0019).
 """
 
-import json
 import ssl
 import weakref
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from chalicelib.adapters.aws_connection import Connection, NoAnswer, Response
 from chalicelib.adapters.aws_signature import Credentials, Scope, signed
@@ -130,9 +131,9 @@ class AwsClient:
     """
     A client of one service, with a method for each operation: ``put_item(TableName=…)``, as boto3's clients have.
 
-    Parameters and answers are those of boto3's, but that nothing is checked before it is sent, that bytes are not for
-    it, and that codes of SQS are those of its JSON protocol. Its errors, those of the last try, are `AwsRefusal` and
-    `AwsAway`. Safe for threads.
+    Parameters and answers are those of boto3's, but that nothing is checked before it is sent, that instants are
+    numbers of seconds, and that codes of SQS are those of its JSON protocol. Its errors are `AwsRefusal` and
+    `AwsAway`, those of the last try. Safe for threads.
     """
 
     def __init__(  # noqa: PLR0913 - all that a call is made of
@@ -181,7 +182,7 @@ class AwsClient:
         if operation == "TransactWriteItems":
             # So that tries after a lost response do it once; DynamoDB remembers it for ten minutes.
             parameters = {"ClientRequestToken": self._around.ids.new_token_id(), **parameters}
-        body = json.dumps(parameters, default=_epoch_s).encode()
+        body = msgspec.json.encode(parameters)
         for retry in range(self._policy.attempts - 1):
             try:
                 return self._tried(operation, body)
@@ -274,16 +275,8 @@ def _close(connections: list[Connection]) -> None:
         connection.close()
 
 
-def _epoch_s(value: object) -> float:
-    """Return an instant as the protocol has it; nothing else in a parameter is not of JSON."""
-    if isinstance(value, datetime):
-        return value.timestamp()
-    message = f"a {type(value).__name__} is no part of a parameter"
-    raise TypeError(message)
-
-
 def _read(content: bytes) -> Any:  # noqa: ANN401 - any JSON
-    return json.loads(content or b"{}")
+    return msgspec.json.decode(content or b"{}")
 
 
 def _refusal(operation: str, response: Response) -> AwsRefusal:

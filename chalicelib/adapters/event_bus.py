@@ -1,7 +1,7 @@
 """The event bus of the stage on EventBridge."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from chalicelib.adapters.aws import unavailable_when_away
 from chalicelib.domain.cloud_events import CloudEvent
@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
@@ -82,7 +83,8 @@ class EventBridgeBus:
             "DetailType": event.type,
             "Detail": event.to_json(),
             "Resources": [],
-            "Time": event.time,
+            # As the protocol has it; the types know only what boto3 makes that of.
+            "Time": cast("datetime", event.time.timestamp()),
         }
 
 

@@ -63,7 +63,7 @@ def test_a_first_answer_imports_no_more_than_it_did(stand: Stand, program: Progr
         packages = Counter(name.partition(".")[0] for name in modules - {"__main__"})
         counted = {name: number for name, number in packages.items() if is_other_peoples_or_ours(name)}
         wanted = MODULES[what][step]
-        which = sorted(name for name in modules if counted.get(name.partition(".")[0], 0) != wanted.get(name, 0))
+        which = sorted(name for name in modules if counted.get(of := name.partition(".")[0], 0) != wanted.get(of, 0))
         assert counted == wanted, (
             f"at the {step} of a new container's {what} other modules are there than MODULES has. Import where it is"
             f" used what not every call needs, or change the number if every call does: {which}"

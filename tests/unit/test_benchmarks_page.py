@@ -18,11 +18,16 @@ def test_the_page_is_made_of_what_was_measured() -> None:
 def test_no_goal_was_missed_without_a_word_on_what_was_tried() -> None:
     judged = goals({name: part["measured"] for name, part in results()["parts"].items()})
     assert len(judged) >= 10
-    assert [goal.goal for goal in judged if goal.verdict == "**missed**"] == MISSED
+    tried = PAGE.read_text(encoding="utf-8").partition("## What was tried")[2]
+    missed = [goal.goal for goal in judged if goal.verdict == "**missed**"]
+    assert missed == list(TRIED)
+    assert all(words in tried for words in TRIED.values())
 
 
-MISSED: list[str] = []
-"""Goals that the last run missed; the page says by how much, and what was tried."""
+TRIED = {
+    "processor time of a job: at most a third of FastAPI + Celery + Redis + PostgreSQL": "**To a third and to a fifth**"
+}
+"""Goals that the last run missed, and the words with which the page begins to say what was tried for each."""
 
 
 def spread(median: float) -> dict[str, float]:
@@ -31,7 +36,12 @@ def spread(median: float) -> dict[str, float]:
 
 def processor_time(ours: float, theirs: float, own: float) -> dict[str, Any]:
     return {
-        OURS: {"total_cpu_ms": spread(ours), "process_ours_cpu_ms": spread(own)},
+        OURS: {
+            "total_cpu_ms": spread(ours),
+            "process_ours_cpu_ms": spread(own),
+            "share_of_peer": spread(ours / theirs),
+            "share_of_peer_with_server": spread(ours / theirs),
+        },
         PEER: {"total_cpu_ms": spread(theirs)},
     }
 
@@ -52,7 +62,7 @@ def test_processor_time_is_judged_by_the_peers(ours: float, own: float, verdicts
 @pytest.mark.parametrize(("took", "verdict"), [(200, "met"), (201, "**missed**")])
 def test_a_cold_start_is_judged_by_the_kinder_way_of_packing_the_peer(took: float, verdict: str) -> None:
     def figures(ms: float) -> dict[str, Any]:
-        return {f"{what}_wall_ms": spread(ms) for what in ("health", "submit")}
+        return {f"{what}_wall_ms": spread(ms) for what in ("health", "submit", "consume")}
 
     part = {
         "shipped": "compiled",
@@ -61,6 +71,8 @@ def test_a_cold_start_is_judged_by_the_kinder_way_of_packing_the_peer(took: floa
             "this product, source": figures(100),
             "FastAPI + Mangum + boto3, compiled": figures(200),
             "FastAPI + Mangum + boto3, source": figures(300),
+            "Powertools + boto3, compiled": figures(150),
+            "Powertools + boto3, source": figures(150),
             "boto3 alone, compiled": figures(150),
             "boto3 alone, source": figures(150),
         },
