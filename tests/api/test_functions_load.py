@@ -50,6 +50,23 @@ LOADS = {
     "app.sweep": Load(
         modules=82, needs=("every_minute",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
     ),
+    "app.dead_letter": Load(
+        modules=67, needs=("consumer",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
+    ),
+    "app.deliver": Load(
+        modules=70,
+        needs=("deliveries",),
+        without=frozenset({"chalicelib.api", "chalicelib.operations", *AWS, *CREDENTIALS}),
+    ),
+    "app.intake": Load(
+        modules=71, needs=("intake",), without=frozenset({"chalicelib.api", *AWS, *SCHEDULES, *SENDING})
+    ),
+    "app.erase": Load(
+        modules=74, needs=("erasures",), without=frozenset({"chalicelib.api", "chalicelib.operations", *AWS, *SENDING})
+    ),
+    "app.redrive": Load(
+        modules=48, needs=("dead_letters",), without=frozenset({"chalicelib.api", *AWS, *CREDENTIALS, *SENDING})
+    ),
     # The first POST /jobs.
     "app.app": Load(
         modules=129,
