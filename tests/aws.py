@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from botocore.config import Config
 
-from chalicelib.adapters.aws import AwsClients
-from chalicelib.adapters.aws_calls import Answer, AwsClient, Parameters
+from chalicelib.adapters.aws_calls import SERVICES, Answer, AwsClient, Parameters, Policy, Surroundings
+from chalicelib.adapters.aws_signature import Credentials
 from chalicelib.adapters.sdk_client import SdkClient
+from chalicelib.adapters.system import SystemClock, SystemIds, SystemPause, SystemRandomness
 from deployment.template import VISIBILITY_IN_TIMEOUTS
 
 if TYPE_CHECKING:
@@ -56,14 +58,22 @@ def client(service: str, endpoint_url: str | None = None) -> Any:
 
 
 def product_client(service: str, endpoint_url: str) -> Any:
-    """The client that the product makes of a service there, which tries each call once."""
-    environment = {
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-    return AwsClients(environment=environment).client(service, attempts=1)
+    """The client that the product makes of a service there; it tries each call once, and waits as long as `client`."""
+    return AwsClient(
+        SERVICES[service],
+        endpoint_url=endpoint_url,
+        region=REGION,
+        credentials=Credentials(access_key="test", secret_key="test"),
+        policy=Policy(connect_timeout_s=1, read_timeout_s=10, attempts=1),
+        tls=ssl.create_default_context,
+        around=Surroundings(
+            environment={},
+            clock=SystemClock(),
+            pause=SystemPause(),
+            randomness=SystemRandomness(),
+            ids=SystemIds(),
+        ),
+    )
 
 
 def by_sdk(client: Any) -> Any:
