@@ -53,11 +53,6 @@ def cold_starts(*, rounds: int) -> ColdStarts:
         return ColdStarts(figures=taking_turns("cold starts", turns, rounds=rounds), shipped=shipped)
 
 
-def measured(*, rounds: int) -> dict[str, dict[str, Spread]]:
-    """Return the figures by contestant and mode, ``"this product, source"``; each with its unit in its name."""
-    return {name: dict(figures) for name, figures in cold_starts(rounds=rounds).figures.items()}
-
-
 def main() -> int:
     """Measure and print; return the exit status."""
     found = cold_starts(rounds=ROUNDS)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import app
 from benchmarks.answering import answering
+from benchmarks.lambda_context import LambdaContext
 from benchmarks.measure import show
 from benchmarks.processor_time import descendants
 from chalicelib.adapters.aws_calls import Answer
@@ -147,13 +148,6 @@ class _Ends:
         return answer
 
 
-class _Context:
-    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 90_000
-
-
 def _consume(jobs: int, endpoint_url: str) -> None:
     """Run so many jobs in this process, and print what it holds."""
     variables = environment(
@@ -175,7 +169,7 @@ def _consume(jobs: int, endpoint_url: str) -> None:
 def _deliver(numbers: Sequence[int]) -> None:
     keys = [JobKey(owner_id=OWNER, job_id=JobId(f"01900000-0000-7000-8000-{number:012}")) for number in numbers]
     event: dict[str, Any] = sqs_event(*map(to_body, keys))
-    failed = app.consume(event, _Context())
+    failed = app.consume(event, LambdaContext())
     if failed != {"batchItemFailures": []}:
         message = f"consume gave {failed}"
         raise Unfit(message)

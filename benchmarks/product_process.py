@@ -24,6 +24,7 @@ from typing import Any
 import app
 from benchmarks import processor_time
 from benchmarks.aws_answers import JSON, KEYS, Answers
+from benchmarks.lambda_context import LambdaContext
 from benchmarks.sink import ask
 from chalicelib import bootstrap
 from chalicelib.adapters.dynamodb.account_items import to_credential_item
@@ -48,21 +49,9 @@ ONCE = {"GetParameter", "GetItem", "Query"}
 BUILT_IN = "~"
 """What a profile has for the file of a function that is not written in Python."""
 
-CONTEXT_TIME_LEFT_MS = 90_000
-
 
 class Untrue(Exception):
     """The product did not do what is measured; the message says what it did."""
-
-
-class LambdaContext:
-    """Of an invocation that has its whole time left."""
-
-    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the same each time."""
-        return CONTEXT_TIME_LEFT_MS
 
 
 class InstantClient:

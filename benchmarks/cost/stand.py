@@ -12,6 +12,7 @@ import pytest
 
 import app
 from benchmarks.cost.meter import Meter, item_bytes
+from benchmarks.lambda_context import LambdaContext
 from chalicelib.adapters import system
 from chalicelib.adapters.signing_keys import to_text
 from chalicelib.observability import JsonFormatter
@@ -53,16 +54,6 @@ SCHEDULED = {
 }
 ROW_OVERHEAD_BYTES = 100
 """What DynamoDB adds to each row for storage, and to each entry of an index."""
-
-
-class LambdaContext:
-    """Of an invocation that has a minute and a half left."""
-
-    aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the same each time."""
-        return 90_000
 
 
 class Refused(Exception):

@@ -118,7 +118,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What calls need of the world around them. ``environment`` is the process's, and is read with each call."""
+    """What calls need of the world around them. ``environment`` is the process's."""
 
     environment: Mapping[str, str]
     clock: Clock
@@ -151,6 +151,8 @@ class AwsClient:
         self.service = service
         self._url = urlsplit(endpoint_url)
         self._host = self._url.netloc
+        application = around.environment.get("AWS_SDK_UA_APP_ID", "")
+        self._user_agent = f"job-backend app/{quote(application, safe='')}" if application else "job-backend"
         self._scope = Scope(region=region, service=service.name)
         self._credentials = credentials
         self._policy = policy
@@ -207,10 +209,9 @@ class AwsClient:
             scope=self._scope,
             at=self._around.clock.now(),
         )
-        environment = self._around.environment
-        application = environment.get("AWS_SDK_UA_APP_ID", "")
-        headers["user-agent"] = f"job-backend app/{quote(application, safe='')}" if application else "job-backend"
-        trace = environment.get("_X_AMZN_TRACE_ID")
+        headers["user-agent"] = self._user_agent
+        # Another one for each invocation.
+        trace = self._around.environment.get("_X_AMZN_TRACE_ID")
         if trace is not None:
             # By it X-Ray knows which call belongs to which request, and Lambda sees functions that call themselves.
             headers["x-amzn-trace-id"] = quote(trace, safe=_PLAIN_IN_TRACES)
