@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.adapters.sqs import ForeignMessage, from_body
-from chalicelib.batches import BatchResponse, Message, MessagesReturned
+from chalicelib.batches import BatchResponse, Message, MessagesReturned, batch_response
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.jobs import JobKey
 from chalicelib.ports import JobQueue
@@ -69,13 +69,11 @@ class Consumer:
         failed = [
             message for message in messages if not _is_settled(message, settle, foreign_is_settled=foreign_is_settled)
         ]
-        if self.partial_responses:
-            return {"batchItemFailures": [{"itemIdentifier": message.message_id} for message in failed]}
-        if failed:
+        if failed and not self.partial_responses:
             self.queue.delete([message.receipt_handle for message in messages if message not in failed])
             detail = f"{len(failed)} of {len(messages)} messages return to the queue"
             raise MessagesReturned(detail)
-        return None
+        return batch_response(failed, messages, partial_responses=self.partial_responses)
 
 
 def _is_settled(

@@ -150,16 +150,17 @@ RUNNING = (
         "failures told to a mapping that does not ask",
         "the mapping takes the answer for success and deletes the failed messages",
         CONSUMER,
-        "        if self.partial_responses:\n",
-        "        if True:\n",
+        "        if failed and not self.partial_responses:\n",
+        "        if failed and not self.partial_responses:\n"
+        "            return batch_response(failed, messages, partial_responses=True)\n",
         NO_SWEEP,
     ),
     Mutant(
         "failed messages let go",
         "a function that failed on part of its batch returns as if it had not",
         CONSUMER,
-        "        if failed:\n",
-        "        if False:\n",
+        "        if failed and not self.partial_responses:\n",
+        "        if failed and not self.partial_responses:\n            return None\n",
         NO_SWEEP,
     ),
     Mutant(
