@@ -188,10 +188,12 @@ audit: $(INSTALLED) ## Look up every pinned package among the known vulnerabilit
 sbom: $(INSTALLED) ## Write what is deployed into .build/sbom.json, as CycloneDX 1.6
 	@$(BIN)/python -m deployment.sbom
 
+PIN = $(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
+
 lock: $(INSTALLED) ## Pin anew what pyproject.toml asks for
-	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group lambda -o requirements.txt
-	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group dev -o requirements-dev.txt
-	@$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" --group bench -o benchmarks/requirements.txt
+	@$(PIN) --group lambda -o requirements.txt
+	@$(PIN) --group dev -o requirements-dev.txt
+	@$(PIN) --group bench -o benchmarks/requirements.txt
 
 clean: ## Remove everything that was built or installed
 	rm -rf $(VENV) .build vendor .chalice/deployments .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,9 +9,10 @@ import sys
 import time
 from datetime import UTC, datetime
 
+from benchmarks import PROJECT
 from benchmarks.goals import goals
 from benchmarks.page import PAGE, results, write
-from benchmarks.parts import PARTS, PROJECT, machine, versions
+from benchmarks.parts import PARTS, machine, versions
 from benchmarks.peers.servers import ServersMissing, install
 from deployment.packaging import runs_lambda_wheels
 from localstack.run import prepare_process

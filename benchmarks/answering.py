@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks import PROJECT
+
 KEPT = 1000
 """Calls that are remembered until somebody asks for them."""
 

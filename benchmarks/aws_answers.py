@@ -9,7 +9,7 @@ product makes of its rows is kept, so that the result of each job can be looked 
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -78,6 +78,13 @@ class Answers:
                 return {"Parameter": {"Name": asked["Name"], "Type": "SecureString", "Value": self.parameter}}
         message = f"{operation} is no call of a job's normal path"
         raise Unanswerable(message)
+
+    def told(self, *, parameter: str = "", rows: Iterable[tuple[str, JSON]] = ()) -> JSON:
+        """Take a new value of the parameter, if there is one, and rows, each with its table; return the `report`."""
+        self.parameter = parameter or self.parameter
+        for table, row in rows:
+            self.answer("PutItem", {"TableName": table, "Item": row})
+        return self.report()
 
     def report(self) -> JSON:
         """Return the calls, the messages, and the jobs by status and result since the last report; forget them."""

@@ -71,14 +71,14 @@ class Peer:
     consumer: str
 
 
+FASTAPI, POWERTOOLS, BARE = "FastAPI + Mangum + boto3", "Powertools + boto3", "boto3 alone"
+
 PEERS_BY_NAME: Mapping[str, Peer] = {
-    "FastAPI + Mangum + boto3": Peer(
-        requires=("fastapi", "mangum", "pyjwt"), api="mangum_peer", consumer="bare_consumer"
-    ),
-    "Powertools + boto3": Peer(
+    FASTAPI: Peer(requires=("fastapi", "mangum", "pyjwt"), api="mangum_peer", consumer="bare_consumer"),
+    POWERTOOLS: Peer(
         requires=("aws-lambda-powertools", "pyjwt"), api="powertools_peer", consumer="powertools_consumer"
     ),
-    "boto3 alone": Peer(requires=("pyjwt",), api="bare_peer", consumer="bare_consumer"),
+    BARE: Peer(requires=("pyjwt",), api="bare_peer", consumer="bare_consumer"),
 }
 
 

@@ -25,15 +25,11 @@ from chalicelib.adapters.dynamodb.account_items import to_credential_item
 from chalicelib.adapters.dynamodb.items import to_job_item
 from chalicelib.adapters.signing_keys import to_text
 from chalicelib.adapters.sqs import to_body
-from chalicelib.adapters.system import SystemClock
-from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.domain.credentials import Session
 from chalicelib.domain.signing_keys import KeyRing
-from chalicelib.domain.tokens import AccessClaims
 from tests.deployment import environment
 from tests.events import api_event, sqs_event
-from tests.factories import make_claim, make_job, make_ring, make_session
-from tests.fakes import FixedKeys
+from tests.factories import make_claim, make_job, make_ring, make_session, make_token
 
 ANSWERS = ("health", "submit", "consume")
 JOB = {"data": [1, 2, 3], "operation": "square_sum"}
@@ -103,7 +99,7 @@ def standing() -> Iterator[Stand]:
         JWT_SECRET=secrets.token_urlsafe(32),  # the peers'
     )
     tokens = {
-        "submit": _token(session, ring, variables["STACK_NAME"], now),
+        "submit": make_token(session, ring, issuer=variables["STACK_NAME"], at=now),
         "peers' submit": jwt.encode({"sub": session.user_id, "exp": now + AN_HOUR}, variables["JWT_SECRET"], "HS256"),
     }
     submits = {
@@ -123,18 +119,6 @@ def standing() -> Iterator[Stand]:
             environment=variables | {"AWS_ENDPOINT_URL": aws.endpoint_url},
             events=events,
         )
-
-
-def _token(session: Session, ring: KeyRing, issuer: str, now: datetime) -> str:
-    claims = AccessClaims(
-        user_id=session.user_id,
-        session_id=session.credential_id,
-        token_id=session.credential_id,
-        issued_at=now,
-        expires_at=now + AN_HOUR,
-    )
-    clock = SystemClock()
-    return JwtCodec(issuer=issuer, keys=FixedKeys(ring, clock), clock=clock).issue(claims)
 
 
 def _answers(session: Session, ring: KeyRing, variables: Mapping[str, str], now: datetime) -> dict[str, object]:

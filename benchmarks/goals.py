@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.contestants import PRODUCT
+from benchmarks.contestants import BARE, FASTAPI, POWERTOOLS, PRODUCT
 from benchmarks.cpu_per_job import OURS, PEER
 from benchmarks.memory import FLAT_MAX_KIB
 
 Parts = Mapping[str, Any]
 """By the names of `benchmarks.parts.PARTS`."""
 
-FASTAPI, POWERTOOLS, BARE = "FastAPI + Mangum + boto3", "Powertools + boto3", "boto3 alone"
 PART_OF_PEER = 1 / 3
 PART_OF_PEER_REACHED_FOR = 1 / 5
 OUR_CODE_MAX_MS = 0.2

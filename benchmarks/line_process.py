@@ -5,11 +5,11 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks import PROJECT
+
 END_MAX_S = 10
 LOG_SHOWN_BYTES = 3000
 

@@ -17,6 +17,7 @@ from statistics import linear_regression
 from typing import TYPE_CHECKING, Any
 
 import app
+from benchmarks import PROJECT
 from benchmarks.answering import answering
 from benchmarks.lambda_context import LambdaContext
 from benchmarks.measure import show
@@ -33,7 +34,6 @@ from tests.factories import OWNER, make_claim, make_job
 if TYPE_CHECKING:
     from tests.aws import Made
 
-PROJECT = Path(__file__).resolve().parent.parent
 JOBS = 100_000
 BATCH = 5
 LOOKS = 20

@@ -6,11 +6,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from benchmarks import PROJECT
 from benchmarks.contestants import PRODUCT
 from benchmarks.cost.page import table
 from benchmarks.cpu_per_job import OURS, PEER
 from benchmarks.goals import goals
-from benchmarks.parts import PARTS, PROJECT
+from benchmarks.parts import PARTS
 
 RESULTS = PROJECT / "docs" / "benchmarks.json"
 PAGE = PROJECT / "docs" / "benchmarks.md"

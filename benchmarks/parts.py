@@ -13,8 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold_start, cpu_per_job, import_times, local, memory, scale
-from benchmarks.contestants import PEERS
+from benchmarks import PEERS_PYTHON, cold_start, cpu_per_job, import_times, local, memory, scale
 from benchmarks.cost.__main__ import costs_at
 from benchmarks.cost.page import Costs
 from benchmarks.cost.prices import price_list
@@ -24,7 +23,6 @@ from benchmarks.peers.servers import installed_programs
 from localstack.emulator import running_emulator
 
 JSON = dict[str, Any]
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 def processor_time() -> JSON:
@@ -135,7 +133,7 @@ def versions() -> JSON:
         "boto3",
     ]
     found = subprocess.run(  # noqa: S603 - the peers' own interpreter
-        [PEERS.parents[2] / "bin" / "python", "-c", code, *names], check=True, capture_output=True, text=True
+        [PEERS_PYTHON, "-c", code, *names], check=True, capture_output=True, text=True
     ).stdout.split()
     servers = {
         "Redis": _said([redis, "--version"]).split("v=")[1].split()[0],

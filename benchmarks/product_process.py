@@ -13,7 +13,6 @@ import cProfile
 import json
 import os
 import pstats
-import re
 import resource
 import sys
 import time
@@ -27,15 +26,13 @@ from benchmarks.aws_answers import JSON, KEYS, Answers
 from benchmarks.lambda_context import LambdaContext
 from benchmarks.sink import ask
 from chalicelib import bootstrap
+from chalicelib.adapters.aws_calls import operation_named
 from chalicelib.adapters.dynamodb.account_items import to_credential_item
 from chalicelib.adapters.signing_keys import to_text
 from chalicelib.adapters.system import SystemClock
-from chalicelib.adapters.tokens import JwtCodec
-from chalicelib.domain.tokens import AccessClaims
 from tests.deployment import environment
 from tests.events import api_event, sqs_event
-from tests.factories import make_ring, make_session
-from tests.fakes import FixedKeys
+from tests.factories import make_ring, make_session, make_token
 
 DATA = [1, 2, 3]
 RESULT = "SUCCESS 14"
@@ -62,7 +59,7 @@ class InstantClient:
 
     def __getattr__(self, method: str) -> Callable[..., JSON]:
         """Return the method of that name, ``put_item`` or another; it is kept for the next time."""
-        operation = re.sub(r"_?([a-z]+)", lambda word: word[1].title(), method)
+        operation = operation_named(method)
 
         def call(**asked: Any) -> JSON:  # noqa: ANN401 - any member
             return self._answers.answer(operation, asked)
@@ -88,14 +85,7 @@ class Container:
         session = make_session(
             started_at=at, refreshed_at=at, expires_at=at + timedelta(days=7), ends_at=at + timedelta(days=30)
         )
-        claims = AccessClaims(
-            user_id=session.user_id,
-            session_id=session.credential_id,
-            token_id="00000000-0000-4000-8000-000000000000",  # noqa: S106 - no secret
-            issued_at=at,
-            expires_at=at + timedelta(hours=1),
-        )
-        token = JwtCodec(issuer=STACK_NAME, keys=FixedKeys(ring, SystemClock()), clock=SystemClock()).issue(claims)
+        token = make_token(session, ring, issuer=STACK_NAME, at=at)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         body = json.dumps({"data": DATA, "operation": "square_sum"})
         self._submission = json.dumps(api_event("POST", "/jobs", body=body, headers=headers))
@@ -168,11 +158,7 @@ class Container:
     def _report(self, **told: Any) -> Any:  # noqa: ANN401 - any JSON
         if self._endpoint_url:
             return ask(self._endpoint_url, **told)
-        answers = InstantClients.answers
-        answers.parameter = told.get("parameter", answers.parameter)
-        for table, row in told.get("rows", []):
-            answers.answer("PutItem", {"TableName": table, "Item": row})
-        return answers.report()
+        return InstantClients.answers.told(**told)
 
 
 def is_ours(file: str) -> bool:

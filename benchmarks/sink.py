@@ -54,11 +54,7 @@ class _Connection(asyncio.Protocol):
     def _answered(self, target: str, asked: JSON) -> JSON:
         if not target.startswith(CONTROL):
             return self._answers.answer(target.rpartition(".")[2], asked)
-        if "parameter" in asked:
-            self._answers.parameter = asked["parameter"]
-        for table, row in asked.get("rows", []):
-            self._answers.answer("PutItem", {"TableName": table, "Item": row})
-        return self._answers.report()
+        return self._answers.told(**asked)
 
 
 def _response(answer: JSON, content_type: str) -> bytes:

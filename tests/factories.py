@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from chalicelib import operations
 from chalicelib.adapters.aws import AwsClients
 from chalicelib.adapters.timetables import CronsimTimetable
+from chalicelib.adapters.tokens import JwtCodec
 from chalicelib.bootstrap import Services
 from chalicelib.config import Settings
 from chalicelib.domain.audit import AuditAction, AuditEvent, EventId
@@ -17,7 +18,7 @@ from chalicelib.domain.pauses import JobPause, JobsOfOperation, JobsOfUser, Some
 from chalicelib.domain.rate_limits import Limit
 from chalicelib.domain.schedules import Schedule, ScheduleId, ScheduleKey, Timing
 from chalicelib.domain.signing_keys import KeyRing
-from chalicelib.domain.tokens import SessionLimits
+from chalicelib.domain.tokens import AccessClaims, SessionLimits
 from chalicelib.domain.users import User, UserId
 from chalicelib.domain.webhook_deliveries import Delivery, DeliveryId, DeliveryKey, DeliveryStatus
 from chalicelib.domain.webhooks import Webhook, WebhookId
@@ -262,6 +263,19 @@ def delivery_id_of(number: int) -> DeliveryId:
 def make_ring(**overrides: Any) -> KeyRing:
     values: dict[str, Any] = {"kid": "first", "secret": bytes(range(32)), "at": NOON}
     return KeyRing.first(**values | overrides)
+
+
+def make_token(session: Session, ring: KeyRing, *, issuer: str, at: datetime) -> str:
+    """An access token of the session, good for an hour from then."""
+    clock = FixedClock(at)
+    claims = AccessClaims(
+        user_id=session.user_id,
+        session_id=session.credential_id,
+        token_id=session.credential_id,
+        issued_at=at,
+        expires_at=at + timedelta(hours=1),
+    )
+    return JwtCodec(issuer=issuer, keys=FixedKeys(ring, clock), clock=clock).issue(claims)
 
 
 @dataclass(kw_only=True)

@@ -4,14 +4,13 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from benchmarks import PROJECT
 from benchmarks.cost.meter import Counts
 from benchmarks.cost.prices import PriceList
 from deployment.dashboard import with_dashboard
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
 MILLION = 1_000_000
 GB = 2**30
 MONTH_DAYS = 30

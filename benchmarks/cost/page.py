@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 
+from benchmarks import PROJECT
 from benchmarks.cost.meter import Counts
-from benchmarks.cost.months import PROJECT, Stage, always_on_month, billed_ms, idle_month, million_jobs
+from benchmarks.cost.months import Stage, always_on_month, billed_ms, idle_month, million_jobs
 from benchmarks.cost.prices import PriceList
 from benchmarks.cost.shapes import SHAPES, Shape
 

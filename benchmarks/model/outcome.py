@@ -58,9 +58,14 @@ class Outcome:
     book: Book
 
     @property
+    def _last(self) -> list[Sample]:
+        """The samples of the last ten minutes."""
+        return [sample for sample in self.samples if sample.at_s > self.samples[-1].at_s - LAST_S]
+
+    @property
     def last_rate(self) -> float:
         """How many jobs ended in a second, over the last ten minutes."""
-        last = [sample for sample in self.samples if sample.at_s > self.samples[-1].at_s - LAST_S]
+        last = self._last
         begins = [self.samples[-len(last) - 1].at_s if len(last) < len(self.samples) else 0.0]
         begins += [sample.at_s for sample in last[:-1]]
         ended = math.fsum(
@@ -70,9 +75,8 @@ class Outcome:
 
     def last_latency(self, share: float) -> float | None:
         """Return a percentile of the latency of the jobs that ended in the last ten minutes."""
-        last = [sample for sample in self.samples if sample.at_s > self.samples[-1].at_s - LAST_S]
         return percentile(
-            (each for sample in last for latencies in sample.latencies.values() for each in latencies), share
+            (each for sample in self._last for latencies in sample.latencies.values() for each in latencies), share
         )
 
     def latency(self, share: float, group: str | None = None) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from benchmarks.cost.months import PROJECT
+from benchmarks import PROJECT
 from benchmarks.cost.page import table
 from benchmarks.model import values
 from benchmarks.model.aws import Facts

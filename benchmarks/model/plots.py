@@ -5,14 +5,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.cost.months import PROJECT
+from benchmarks import PEERS_PYTHON
 from benchmarks.model.figures import Figure, digest
 
-PYTHON = PROJECT / ".build" / "peers" / "bin" / "python"
 PROGRAM = Path(__file__).with_name("draw.py")
 
 
-def draw(figures: Mapping[str, Figure], folder: Path, *, python: Path = PYTHON) -> None:
+def draw(figures: Mapping[str, Figure], folder: Path, *, python: Path = PEERS_PYTHON) -> None:
     """
     Write an SVG file for each figure. The same figures give the same bytes, with their digest in each.
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from chalice.app import DynamoDBEventConfig, SQSEventConfig
 
 import app
+from benchmarks import PROJECT
 from benchmarks.cost.meter import IN_TRANSACTION
-from benchmarks.cost.months import PROJECT
 from benchmarks.cost.prices import PriceList
 from chalicelib.adapters.sqs import BATCH_MAX
 from chalicelib.domain.delivery import SHARDS
@@ -25,6 +25,8 @@ from chalicelib.domain.rate_limits import Limit
 from chalicelib.services.due_rows import TIME_FOR_ONE
 from chalicelib.services.relaying import EVENTS_AT_ONCE
 from deployment.template import VISIBILITY_IN_TIMEOUTS
+
+Source = TypeVar("Source", SQSEventConfig, DynamoDBEventConfig)
 
 CALLS_TO_STORE = 2
 """Limit and rows, in one transaction if there are several; the messages come on top, ten a call."""
@@ -137,7 +139,7 @@ def project_product(prices: PriceList) -> Product:
     """Return the project's own, with the run times that the price list assumes."""
     ms = prices.assumed
     call_s = ms("aws_call_ms") / 1000
-    consume, relay = _queue("consume"), _stream("relay")
+    consume, relay = _source(SQSEventConfig, "consume"), _source(DynamoDBEventConfig, "relay")
     config = _file("config.json")
     timeout_s = {name: settings["lambda_timeout"] for name, settings in config["lambda_functions"].items()}
     sweep_s = timeout_s["sweep"] / SWEEPS - TIME_FOR_ONE.total_seconds()
@@ -170,7 +172,7 @@ def project_settings(stage: str) -> Settings:
         stage_requests_per_s=parameters["RequestsPerSecond"],
         stage_requests_burst=parameters["RequestsBurst"],
         submit_limit=Limit(name="submit", quota=int(variables["SUBMITS_PER_MINUTE"]), window=timedelta(minutes=1)),
-        consumers_max=_queue("consume").maximum_concurrency or 0,
+        consumers_max=_source(SQSEventConfig, "consume").maximum_concurrency or 0,
     )
 
 
@@ -178,13 +180,7 @@ def _file(name: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads((PROJECT / ".chalice" / name).read_text(encoding="utf-8"))
 
 
-def _queue(function: str) -> SQSEventConfig:
-    (found,) = (each for each in app.app.event_sources if isinstance(each, SQSEventConfig) and each.name == function)
-    return found
-
-
-def _stream(function: str) -> DynamoDBEventConfig:
-    (found,) = (
-        each for each in app.app.event_sources if isinstance(each, DynamoDBEventConfig) and each.name == function
-    )
+def _source(kind: type[Source], function: str) -> Source:
+    """Return what a function gets its events from."""
+    (found,) = (each for each in app.app.event_sources if isinstance(each, kind) and each.name == function)
     return found

@@ -21,12 +21,11 @@ from tempfile import TemporaryDirectory
 
 import jwt
 
-from benchmarks import processor_time
-from benchmarks.line_process import PROJECT, LineProcess, line_process
+from benchmarks import PEERS_PYTHON, processor_time
+from benchmarks.line_process import LineProcess, line_process
 from benchmarks.peers.servers import HOST, Server, free_port, held, running_postgresql, running_redis
 from chalicelib.adapters.system import SystemClock
 
-PYTHON = PROJECT / ".build" / "peers" / "bin" / "python"
 PACKAGE = "benchmarks.peers.celery_peer"
 USER_ID = "6f1f2d0e-5a43-4e7f-9d5e-0d4d3f0f5a22"
 ISSUER = "celery-peer"
@@ -85,8 +84,8 @@ def running_celery_stack() -> Iterator[CeleryStack]:
         PeersMissing: Its environment is not installed.
         ServersMissing: A server is not installed, or something does not start.
     """
-    if not PYTHON.exists():
-        message = f"{PYTHON} is not there; make bench installs what the benchmarks compare with"
+    if not PEERS_PYTHON.exists():
+        message = f"{PEERS_PYTHON} is not there; make bench installs what the benchmarks compare with"
         raise PeersMissing(message)
     with ExitStack() as resources:
         folder = Path(
@@ -101,11 +100,11 @@ def running_celery_stack() -> Iterator[CeleryStack]:
             "TOKEN_SECRET": secret,
             "SUBMITS_PER_MINUTE": str(NO_LIMIT),
         }
-        in_process = resources.enter_context(line_process([str(PYTHON), "-m", f"{PACKAGE}.in_process"], env))
+        in_process = resources.enter_context(line_process([str(PEERS_PYTHON), "-m", f"{PACKAGE}.in_process"], env))
         in_process.ask(set_up=True)
         port = free_port()
-        api = [str(PYTHON), "-m", "uvicorn", f"{PACKAGE}.api:app", "--host", HOST, "--port", str(port), *UVICORN]
-        worker = [str(PYTHON), "-m", "celery", "-A", f"{PACKAGE}.queue:queue", "worker", *WORKER]
+        api = [str(PEERS_PYTHON), "-m", "uvicorn", f"{PACKAGE}.api:app", "--host", HOST, "--port", str(port), *UVICORN]
+        worker = [str(PEERS_PYTHON), "-m", "celery", "-A", f"{PACKAGE}.queue:queue", "worker", *WORKER]
         api_pid = resources.enter_context(held(api, folder / "api.log", lambda: _listens(port), env=env))
         # That it is ready is known by its first job.
         worker_pid = resources.enter_context(held(worker, folder / "worker.log", lambda: True, env=env))

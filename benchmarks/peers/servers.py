@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import PROJECT
 from benchmarks.peers.held import SEPARATOR
 
 HOST = "127.0.0.1"
@@ -32,7 +33,6 @@ DEBIANS_POSTGRESQL = Path("/usr/lib/postgresql")
 PACKAGES = ("redis-server", "postgresql")
 USER = "bench"
 UNPRIVILEGED = "postgres"
-PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 class ServersMissing(Exception):

@@ -165,7 +165,7 @@ class AwsClient:
         """Return the method of an operation. It is not asked whether AWS has it."""
         if method.startswith("_"):
             raise AttributeError(method)
-        operation = method.title().replace("_", "")
+        operation = operation_named(method)
 
         def call(**parameters: Any) -> Answer:  # noqa: ANN401 - of any operation
             return self.call(operation, parameters)
@@ -269,6 +269,16 @@ class AwsClient:
             read_timeout_s=self._policy.read_timeout_s,
             tls=self._tls() if self._url.scheme == "https" else None,
         )
+
+
+def operation_named(method: str) -> str:
+    """
+    Return the operation that boto3's clients have a method of this name for.
+
+    >>> operation_named("transact_write_items")
+    'TransactWriteItems'
+    """
+    return method.title().replace("_", "")
 
 
 def _close(connections: list[Connection]) -> None:

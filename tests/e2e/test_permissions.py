@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.aws_calls import operation_named
 from tests.aws import PROJECT
 
 TRACES = {
@@ -221,7 +222,7 @@ def test_each_function_may_send_traces_where_the_stage_has_them(template: dict[s
 
 def test_every_aws_call_in_the_code_is_allowed() -> None:
     code = "".join(path.read_text() for path in (PROJECT / "chalicelib").rglob("*.py"))
-    called = {name.title().replace("_", "") for name in re.findall(r"(?<!http\.)client\.(\w+)\(", code)}
+    called = {operation_named(name) for name in re.findall(r"(?<!http\.)client\.(\w+)\(", code)}
     allowed = {action.partition(":")[2] for may in REACHES.values() for action, _ in may}
     # AWS allows the one by the other; receiving is the mappings' call, a check is a part of a transaction.
     by = {"DeleteMessageBatch": "DeleteMessage", "SendMessageBatch": "SendMessage", "TransactWriteItems": "PutItem"}

@@ -16,7 +16,16 @@ import pytest
 from botocore import xform_name
 from botocore.loaders import Loader
 
-from chalicelib.adapters.aws_calls import SERVICES, AwsAway, AwsClient, AwsRefusal, Policy, Service, Surroundings
+from chalicelib.adapters.aws_calls import (
+    SERVICES,
+    AwsAway,
+    AwsClient,
+    AwsRefusal,
+    Policy,
+    Service,
+    Surroundings,
+    operation_named,
+)
 from chalicelib.adapters.aws_signature import Credentials
 from chalicelib.adapters.system import SystemIds
 from tests.aws import PROJECT
@@ -384,7 +393,7 @@ def test_what_the_product_calls_is_named_as_its_methods_are_and_needs_no_more_th
         for operation, of in described["operations"].items():
             method = xform_name(operation)
             if method in called:
-                assert method.title().replace("_", "") == operation
+                assert operation_named(method) == operation
                 assert of["http"] == {"method": "POST", "requestUri": "/"}
                 members = described["shapes"][of["input"]["shape"]]["members"]
                 tokens[operation] = [member for member, kind in members.items() if kind.get("idempotencyToken")]

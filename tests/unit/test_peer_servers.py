@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.servers import PROJECT, ServersMissing, installed_programs
+from benchmarks import PROJECT
+from benchmarks.peers.servers import ServersMissing, installed_programs
 
 
 def program(path: Path) -> Path:
